@@ -17,43 +17,33 @@ class Entry:
     """
 
     __slots__ = (
-        "_data",
         "_dialect",
-        "_end",
-        "_pending",
-        "_value_at",
         "_window",
         "code",
+        "data",
         "database",
+        "end",
         "expires_at",
         "key",
         "offset",
+        "pending",
+        "value_at",
     )
 
     def __init__(self, window: Window, dialect: Dialect) -> None:
         self._window = window
         self._dialect = dialect
-
-    def fill(
-        self,
-        database: int,
-        key: bytes,
-        code: int,
-        expires_at: int | None,
-        start: int,
-        value_at: int,
-        end: int | None,
-    ) -> None:
-        """For the reader: the next entry stands at these places of the window's data."""
-        self.database = database
-        self.key = key
-        self.code = code
-        self.expires_at = expires_at
-        self._value_at = value_at
-        self._end = end
-        self._pending = end is None
-        self._data = self._window.data
-        self.offset = self._window.base + start
+        self.database = 0
+        self.key = b""
+        self.code = 0
+        self.expires_at: int | None = None
+        self.offset = 0
+        # For the reader and decoders: the value stands in data[value_at:end]; an end of 0 means that it
+        # begins at the window's position and goes on beyond what is in memory.
+        self.data = b""
+        self.value_at = 0
+        self.end = 0
+        self.pending = False
 
     @property
     def kind(self) -> Kind:
@@ -63,12 +53,12 @@ class Entry:
     @property
     def value(self) -> bytes | None:
         """The serialised value, or None where it is larger than the reader's buffer."""
-        return None if self._end is None else self._data[self._value_at : self._end]
+        return None if not self.end else self.data[self.value_at : self.end]
 
     def write_value(self, sink: Sink) -> None:
         """Give the serialised value to `sink`, in as many pieces as it takes."""
-        if self._end is not None:
-            sink(self._data[self._value_at : self._end])
+        if self.end:
+            sink(self.data[self.value_at : self.end])
             return
         window = self._window
         window.release()
@@ -80,16 +70,15 @@ class Entry:
 
     def content(self) -> Window:
         """The window, at the value's first byte, for somebody who reads exactly the value."""
-        self._window.position = self._value_at if self._end is not None else self._window.position
-        self._pending = False
+        self.pending = False
         return self._window
 
     def finish(self) -> int:
         """Let what is left of the value go by; the size of the whole entry in the stream, in bytes."""
         window = self._window
-        if self._end is not None:
-            return window.base + self._end - self.offset
-        if self._pending:
-            self._pending = False
+        if self.end:
+            return window.base + self.end - self.offset
+        if self.pending:
+            self.pending = False
             pass_over(window, self._dialect.types[self.code].layout)
         return window.offset - self.offset

@@ -27,9 +27,7 @@ from autobot_ops.rdb.layout import LENGTH, MODULE, ONE_STRING, STRING, Dialect
 from autobot_ops.rdb.skipping import BadEncoding, find_end, pass_over, read_length, string_end
 from autobot_ops.rdb.window import CHUNK_BYTES, LONGEST_STRING, Sink, Source, Window
 
-_ATTRIBUTES = frozenset(
-    {layout.EXPIRES_MILLISECONDS, layout.EXPIRES_SECONDS, layout.IDLE, layout.FREQUENCY}
-)
+_ATTRIBUTES = frozenset({layout.EXPIRES_MILLISECONDS, layout.EXPIRES_SECONDS, layout.IDLE, layout.FREQUENCY})
 
 
 class Router(Protocol):
@@ -113,7 +111,12 @@ class Reader:
                     key, value_at = whole(data, at)
                 if value_layout is ONE_STRING:
                     first = data[value_at]
-                    end = value_at + 1 + first if first < 0x40 else string_end(data, value_at)
+                    if first < 0x40:
+                        end = value_at + 1 + first
+                    elif first < 0x80:
+                        end = value_at + 2 + ((first & 0x3F) << 8 | data[value_at + 1])
+                    else:
+                        end = string_end(data, value_at)
                 else:
                     end = find_end(data, value_at, value_layout)
             except IndexError:
@@ -123,17 +126,27 @@ class Reader:
             except BadEncoding as error:
                 raise error.as_damage(window.base) from error
 
-            if end <= len(data):
-                entry.fill(self._database, key, code, expires_at, start, value_at, end)
-                yield entry
-                window.position = end
+            whole_entry = end <= len(data)
+            if whole_entry or (0 < value_at <= len(data) and len(data) - start >= window.chunk_bytes):
+                window.position = value_at
+                entry.database = self._database
+                entry.key = key
+                entry.code = code
+                entry.expires_at = expires_at
+                entry.offset = window.base + start
+                entry.data = data
+                entry.value_at = value_at
+                if whole_entry:
+                    entry.end = end
+                    yield entry
+                    window.position = end
+                else:
+                    entry.end = 0
+                    entry.pending = True
+                    yield entry
+                    entry.finish()
             elif len(data) - start < window.chunk_bytes:
                 window.refill()
-            elif 0 < value_at <= len(data):
-                window.position = value_at
-                entry.fill(self._database, key, code, expires_at, start, value_at, None)
-                yield entry
-                entry.finish()
             else:
                 self._refill_for_key(data, at)
 
