@@ -1,0 +1,144 @@
+"""A fingerprint of a database: 128 bits that two servers compute alike if they hold the same.
+
+**What is in it.** Of every key: its name, what kind of value it is, the value, and its absolute expiry in
+milliseconds. The sum of the keys' digests modulo 2^128: order doesn't count, and fingerprints of parts
+add up to that of the whole.
+
+**What it is invariant under**, because it sees logical values:
+
+- MOVE, DUMP and RESTORE (with ABSTTL), SAVE and loading in another process or server;
+- the order of hash tables, which differs between processes, and that of keys in the stream;
+- encodings and their change on loading or by configuration (listpack, ziplist, intset, quicklist, hash
+  table, skip list), how a list or a stream is cut into nodes, RDB versions 9 to 12 and 80;
+- compression by LZF and its absence, integer encoding of strings;
+- access frequency and idle time; when a stream's consumer was last seen or active; entries of a stream
+  that are only marked as deleted; the number of the database.
+
+**What changes it** although a user may call it the same: reading a key with a stream group; a stream with
+groups that goes from 6.2 (no counter of entries read) to 7.0 or later (an estimate); a sorted set's -0 is 0
+and stays equal. Keys and hash fields that expire between two looks: keys can be left out by
+`surviving`, hash fields can't. A module's value is compared as the module wrote it.
+
+It finds what went wrong by accident. It is not a signature: that is the archive's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from autobot_ops.rdb.canonical import MODULUS, digest_number
+from autobot_ops.rdb.entry import Entry
+from autobot_ops.rdb.errors import MalformedRecord
+from autobot_ops.rdb.forms import forms_of
+from autobot_ops.rdb.layout import Dialect
+from autobot_ops.rdb.quick_forms import QUICK_FORMS
+from autobot_ops.rdb.skipping import BadEncoding
+from autobot_ops.rdb.tokens import BadPacking
+
+SPAN_BITS = 17
+SPANS_AHEAD = 660
+"""Expiries are told apart by spans of 2^17 ms (131 s) for as many spans (one day) after the stream began."""
+
+_KIND_LETTERS = {"string": b"s", "list": b"l", "set": b"e", "zset": b"z", "hash": b"h", "stream": b"x", "module": b"m"}
+_NEVER = b"\xff" * 8
+
+
+class KeyDigests:
+    """Computes 128 bits for one entry: key, kind, value and expiry, but not its database.
+
+    For who plans to move keys: the digests of the keys of a route add up to what its target gains.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._forms = forms_of(dialect)
+        self._letters = {code: _KIND_LETTERS[each.kind] for code, each in dialect.types.items()}
+
+    def of(self, entry: Entry) -> int:
+        """The digest; reads the entry's value. MalformedRecord where the value is none."""
+        code = entry.code
+        try:
+            quick = QUICK_FORMS.get(code) if entry.end else None
+            form = quick(entry.data, entry.value_at) if quick else None
+            if form is None:
+                form = self._forms[code](entry.content())
+        except (BadPacking, BadEncoding) as error:
+            raise MalformedRecord(f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset) from error
+        expires_at = entry.expires_at
+        expiry = _NEVER if expires_at is None else expires_at.to_bytes(8, "little", signed=True)
+        key = entry.key
+        return digest_number(self._letters[code] + expiry + len(key).to_bytes(4, "little") + key + form)
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Of a set of keys: how many, and the sum of their digests."""
+
+    keys: int = 0
+    total: int = 0
+
+    def __add__(self, other: Fingerprint) -> Fingerprint:
+        return Fingerprint(self.keys + other.keys, (self.total + other.total) % MODULUS)
+
+    def __sub__(self, other: Fingerprint) -> Fingerprint:
+        return Fingerprint(self.keys - other.keys, (self.total - other.total) % MODULUS)
+
+    def __str__(self) -> str:
+        return f"{self.keys}:{self.total:032x}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From its text; ValueError where it is none."""
+        keys, total = text.split(":")
+        return cls(int(keys), int(total, 16))
+
+
+class Fingerprinter:
+    """Adds up the fingerprint of one database.
+
+    `began_at` is when the stream began (its field ctime), in milliseconds: from there on expiries are told
+    apart by spans. Memory: those spans.
+    """
+
+    def __init__(self, began_at: int) -> None:
+        self._first_span = began_at >> SPAN_BITS
+        self._keys = 0
+        self._total = 0
+        self._spans: dict[int, list[int]] = {}
+
+    def add(self, digest: int, expires_at: int | None) -> None:
+        """Count in a key by its digest."""
+        self._keys += 1
+        self._total += digest
+        if expires_at is not None:
+            span = max(expires_at >> SPAN_BITS, self._first_span)
+            if span <= self._first_span + SPANS_AHEAD:
+                counted = self._spans.setdefault(span, [0, 0])
+                counted[0] += 1
+                counted[1] += digest
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Of all keys so far, expired ones included."""
+        return Fingerprint(self._keys, self._total % MODULUS)
+
+    @property
+    def expiring(self) -> dict[int, Fingerprint]:
+        """Of the keys that expire within a day, by the end of their span in milliseconds."""
+        return {
+            (span + 1) << SPAN_BITS: Fingerprint(keys, total % MODULUS)
+            for span, (keys, total) in sorted(self._spans.items())
+        }
+
+
+def surviving(fingerprint: Fingerprint, expiring: Mapping[int, Fingerprint], at: int) -> Fingerprint:
+    """What is left of a fingerprint when all keys are left out whose span has begun at `at` (milliseconds).
+
+    For comparing two streams of which the later one was taken at or before `at`: whatever could have
+    expired in between is left out on both sides. `at` lies within a day after the earlier stream.
+    """
+    for ends_at, part in expiring.items():
+        if ends_at - (1 << SPAN_BITS) <= at:
+            fingerprint -= part
+    return fingerprint
