@@ -2,8 +2,9 @@
 
 A value becomes a run of tokens (list, stream) or a bag of records (set, hash, sorted set: their order in
 a hash table depends on the process). Short forms are the tokens themselves, bags sorted; long ones are a
-digest, for bags the sum of the records' digests, so that memory stays bounded. Which of the two depends
-on the logical value alone.
+digest, for bags the sum of the records' digests, so that memory stays bounded. Bags of more than
+MOST_RECORDS are nearly always hash tables, so their records are what a hash table has in the file: plain
+strings, scores of eight bytes. Which of these it is depends on the logical value alone.
 """
 
 from __future__ import annotations
@@ -47,58 +48,36 @@ class Run:
         return b"#" + self._size.to_bytes(8, "little") + self._digest.digest()
 
 
-class Bag:
-    """Records whose order doesn't count."""
-
-    def __init__(self) -> None:
-        self._held: list[bytes] = []
-        self._held_size = 0
-        self._count = 0
-        self._size = 0
-        self._sum = 0
-
-    def add(self, record: bytes) -> None:
-        """Put one in."""
-        self._held.append(record)
-        self._held_size += len(record)
-        if len(self._held) > MOST_RECORDS or self._held_size > LARGE:
-            self._fold()
-
-    def _fold(self) -> None:
-        self._count += len(self._held)
-        self._size += self._held_size
-        self._sum += sum(map(digest_number, self._held))
-        self._held.clear()
-        self._held_size = 0
-
-    def form(self) -> bytes:
-        """The canonical form of all that was put in."""
-        if not self._count and len(self._held) <= MOST_RECORDS:
-            return b"=" + b"".join(sorted(self._held))
-        self._fold()
-        total = self._sum % MODULUS
-        return b"+" + self._count.to_bytes(8, "little") + total.to_bytes(DIGEST_BYTES, "little")
-
-
-def string_form(text: bytes | LongString) -> bytes:
-    """The form of a plain string."""
-    run = Run()
-    for piece in (text,) if isinstance(text, bytes) else text:
-        run.add(piece)
-    return run.form()
-
-
-def bag_form(records: Iterable[bytes]) -> bytes:
-    """The form of a set, hash or sorted set, whose records may come in any order."""
-    bag = Bag()
-    for record in records:
-        bag.add(record)
-    return bag.form()
-
-
 def run_form(tokens: Iterable[bytes]) -> bytes:
     """The form of a list."""
     run = Run()
     for each in tokens:
         run.add(each)
     return run.form()
+
+
+def string_form(text: bytes | LongString) -> bytes:
+    """The form of a plain string."""
+    return run_form((text,) if isinstance(text, bytes) else text)
+
+
+def small_bag_form(records: Iterable[bytes]) -> bytes:
+    """The form of up to MOST_RECORDS records, each made of tokens, in any order."""
+    held: list[bytes] = []
+    size = total = folded = 0
+    for record in records:
+        held.append(record)
+        size += len(record)
+        if size > LARGE:
+            total += sum(map(digest_number, held))
+            folded += len(held)
+            held.clear()
+    if not folded:
+        held.sort()
+        return b"=" + b"".join(held)
+    return big_bag_form(folded + len(held), total + sum(map(digest_number, held)))
+
+
+def big_bag_form(count: int, total: int) -> bytes:
+    """The form of a bag of which only the sum of the records' digests is known."""
+    return b"+" + count.to_bytes(8, "little") + (total % MODULUS).to_bytes(DIGEST_BYTES, "little")

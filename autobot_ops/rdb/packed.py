@@ -28,7 +28,7 @@ Packed = bytes | LongString
 
 _ZIPLIST_HEADER, _ZIPLIST_END, _ZIPLIST_FAR = 10, 0xFF, 0xFE
 _ZIPLIST_INTEGERS = {0xC0: 2, 0xD0: 4, 0xE0: 8, 0xF0: 3, 0xFE: 1}
-_INTSET_SIZES = (2, 4, 8)
+_INTSET_HEADER, _INTSET_SIZES = 8, (2, 4, 8)
 
 
 class _Pieces:
@@ -74,14 +74,23 @@ def listpack_records(blob: bytes, width: int) -> list[bytes]:
     return records
 
 
-def listpack_tokens(blob: Packed) -> Iterator[bytes]:
-    """The canonical tokens of a listpack of any size."""
+def open_listpack(blob: Packed) -> tuple[int, Iterator[bytes]]:
+    """A listpack of any size: how many elements it says it has (65535 and more: 65535), and their tokens."""
     if isinstance(blob, bytes):
-        yield from listpack_records(blob, 1)
-        return
+        return int.from_bytes(blob[4:LISTPACK_HEADER], "little"), iter(listpack_records(blob, 1))
     window = _window(blob)
+    return int.from_bytes(_head(window, LISTPACK_HEADER)[4:], "little"), _listpack_tokens(window)
+
+
+def _head(window: Window, size: int) -> bytes:
     try:
-        window.pass_over(LISTPACK_HEADER)
+        return window.take(size)
+    except TruncatedRdb as error:
+        raise BadPacking("a packed value without its head") from error
+
+
+def _listpack_tokens(window: Window) -> Iterator[bytes]:
+    try:
         while True:
             window.release()
             window.need(1)
@@ -89,15 +98,10 @@ def listpack_tokens(blob: Packed) -> Iterator[bytes]:
             if first == LISTPACK_END:
                 break
             step = STEPS[first]
-            if step:
-                yield window.take(step)
-                continue
-            window.need(2 if first < 0xF0 else 5)
-            step = long_step(window.data, window.position)
-            if step <= LARGE:
-                yield window.take(step)
-                continue
-            yield _long_listpack_token(window)
+            if not step:
+                window.need(2 if first < 0xF0 else 5)
+                step = long_step(window.data, window.position)
+            yield window.take(step) if step <= LARGE else _long_listpack_token(window)
         window.position += 1
         _expect_end(window)
     except TruncatedRdb as error:
@@ -106,12 +110,12 @@ def listpack_tokens(blob: Packed) -> Iterator[bytes]:
 
 def _long_listpack_token(window: Window) -> bytes:
     length = int.from_bytes(window.take(5)[1:], "little")
-    element = long_or_short(window, length)
+    element = _string_token(window, length)
     window.pass_over(back_length_bytes(5 + length))
     return element
 
 
-def long_or_short(window: Window, length: int) -> bytes:
+def _string_token(window: Window, length: int) -> bytes:
     """The token of a string of `length` bytes at the window's position."""
     if length <= LARGE:
         return token(window.take(length))
@@ -127,11 +131,14 @@ def _run(window: Window, left: int) -> Iterator[bytes]:
         yield window.take(size)
 
 
-def ziplist_tokens(blob: Packed) -> Iterator[bytes]:
-    """The canonical tokens of a ziplist (servers before 7.0) of any size. Format: src/ziplist.c."""
+def open_ziplist(blob: Packed) -> tuple[int, Iterator[bytes]]:
+    """The same for a ziplist, the listpack's predecessor before 7.0. Format: src/ziplist.c."""
     window = _window(blob)
+    return int.from_bytes(_head(window, _ZIPLIST_HEADER)[8:], "little"), _ziplist_tokens(window)
+
+
+def _ziplist_tokens(window: Window) -> Iterator[bytes]:
     try:
-        window.pass_over(_ZIPLIST_HEADER)
         while True:
             window.release()
             first = window.take(1)[0]
@@ -148,11 +155,11 @@ def ziplist_tokens(blob: Packed) -> Iterator[bytes]:
 def _ziplist_token(window: Window) -> bytes:
     head = window.take(1)[0]
     if head < 0x40:
-        return long_or_short(window, head)
+        return _string_token(window, head)
     if head < 0x80:
-        return long_or_short(window, (head & 0x3F) << 8 | window.take(1)[0])
+        return _string_token(window, (head & 0x3F) << 8 | window.take(1)[0])
     if head < 0xC0:
-        return long_or_short(window, int.from_bytes(window.take(4), "big"))
+        return _string_token(window, int.from_bytes(window.take(4), "big"))
     if 0xF1 <= head <= 0xFD:
         return integer_token(head - 0xF1)
     size = _ZIPLIST_INTEGERS.get(head)
@@ -161,13 +168,18 @@ def _ziplist_token(window: Window) -> bytes:
     return integer_token(int.from_bytes(window.take(size), "little", signed=True))
 
 
-def intset_tokens(blob: Packed) -> Iterator[bytes]:
-    """The canonical tokens of a set of integers of any size. Format: src/intset.c."""
+def open_intset(blob: Packed) -> tuple[int, Iterator[bytes]]:
+    """The same for a set of integers. Format: src/intset.c."""
     window = _window(blob)
+    head = _head(window, _INTSET_HEADER)
+    size, count = int.from_bytes(head[:4], "little"), int.from_bytes(head[4:], "little")
+    if size not in _INTSET_SIZES:
+        raise BadPacking(f"a set of integers of {size} bytes")
+    return count, _intset_tokens(window, size, count)
+
+
+def _intset_tokens(window: Window, size: int, count: int) -> Iterator[bytes]:
     try:
-        size, count = (int.from_bytes(window.take(4), "little") for _ in range(2))
-        if size not in _INTSET_SIZES:
-            raise BadPacking(f"a set of integers of {size} bytes")
         for _ in range(count):
             window.release()
             yield integer_token(int.from_bytes(window.take(size), "little", signed=True))

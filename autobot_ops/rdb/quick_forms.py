@@ -13,7 +13,17 @@ from types import MappingProxyType
 from autobot_ops.rdb.canonical import MOST_RECORDS
 from autobot_ops.rdb.content import LARGE, whole
 from autobot_ops.rdb.packed import listpack_body, listpack_records
-from autobot_ops.rdb.tokens import LISTPACK_HEADER, STEPS, BadPacking, long_step, score_of, score_token
+from autobot_ops.rdb.skipping import read_length
+from autobot_ops.rdb.tokens import (
+    LISTPACK_HEADER,
+    STEPS,
+    BadPacking,
+    binary_score,
+    long_step,
+    score_of,
+    score_token,
+    token,
+)
 
 QuickForm = Callable[[bytes, int], "bytes | None"]
 
@@ -78,6 +88,60 @@ def _sorted_set(data: bytes, position: int) -> bytes | None:
     return b"=" + b"".join(records)
 
 
+_HEADS = tuple(bytes((0x80 | length,)) for length in range(0x40))
+_TAILS = tuple(bytes((length + 1,)) for length in range(0x40))
+
+
+def _table(data: bytes, position: int, strings: int, *, scored: bool = False) -> bytes | None:
+    count, position = read_length(data, position)
+    if count > MOST_RECORDS:
+        return None
+    records = []
+    size = 0
+    for _ in range(count):
+        record = b""
+        for _ in range(strings):
+            first = data[position]
+            if 0 < first < 0x40 and data[position + 1] > 0x39:
+                # Neither an integer nor long: the common case, without a call.
+                after = position + 1 + first
+                record += _HEADS[first] + data[position + 1 : after] + _TAILS[first]
+                position = after
+            else:
+                text, position = whole(data, position)
+                record += token(text)
+        if scored:
+            record += score_token(binary_score(data[position : position + 8]))
+            position += 8
+        size += len(record)
+        records.append(record)
+    if size > LARGE:
+        return None
+    records.sort()
+    return b"=" + b"".join(records)
+
+
+def _set_table(data: bytes, position: int) -> bytes | None:
+    return _table(data, position, 1)
+
+
+def _hash_table(data: bytes, position: int) -> bytes | None:
+    return _table(data, position, 2)
+
+
+def _sorted_set_table(data: bytes, position: int) -> bytes | None:
+    return _table(data, position, 1, scored=True)
+
+
 QUICK_FORMS: Mapping[int, QuickForm] = MappingProxyType(
-    {0: _string, 16: _hash, 17: _sorted_set, 18: _list, 20: _set}
+    {
+        0: _string,
+        2: _set_table,
+        4: _hash_table,
+        5: _sorted_set_table,
+        16: _hash,
+        17: _sorted_set,
+        18: _list,
+        20: _set,
+    }
 )

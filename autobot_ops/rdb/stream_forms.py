@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from autobot_ops.rdb.canonical import run_form
 from autobot_ops.rdb.content import read_string
-from autobot_ops.rdb.packed import listpack_tokens
+from autobot_ops.rdb.packed import open_listpack
 from autobot_ops.rdb.tokens import BadPacking, number_of, token_of
 from autobot_ops.rdb.window import Window
 
@@ -53,7 +53,7 @@ def _node(window: Window) -> Iterator[bytes]:
     if not isinstance(identity, bytes) or len(identity) != _ID_BYTES:
         raise BadPacking("a stream's node without an id")
     base_ms, base_sequence = int.from_bytes(identity[:8], "big"), int.from_bytes(identity[8:], "big")
-    tokens = listpack_tokens(read_string(window))
+    _, tokens = open_listpack(read_string(window))
     try:
         entries = number_of(next(tokens)) + number_of(next(tokens))
         names = [next(tokens) for _ in range(number_of(next(tokens)))]

@@ -17,6 +17,8 @@ from autobot_ops.rdb.content import LARGE, LongString
 DIGEST_BYTES = 16
 LISTPACK_HEADER = 6
 LISTPACK_END = 0xFF
+LONG = 0xFE
+"""First byte of what stands for a long element; neither a token nor a plain string begins with it."""
 
 # First byte of a token → bytes of the whole token; 0 where more bytes tell.
 STEPS = tuple(
@@ -105,12 +107,30 @@ def integer_token(number: int) -> bytes:
     raise BadPacking(f"{number} has more than 64 bits")
 
 
+def plain(text: bytes) -> bytes:
+    """An element as a server writes it into a hash table's record when it doesn't compress; or its digest."""
+    length = len(text)
+    if length <= _MOST_DIGITS and text and (text[0] == 0x2D or text[0] <= 0x39):
+        number = _as_integer(text)
+        if number is not None:
+            for first, size in enumerate((1, 2, 4), 0xC0):
+                if -1 << 8 * size - 1 <= number < 1 << 8 * size - 1:
+                    return bytes((first,)) + number.to_bytes(size, "little", signed=True)
+    if length < 0x40:
+        return b"%c%b" % (length, text)
+    if length < 0x4000:
+        return bytes((0x40 | length >> 8, length & 0xFF)) + text
+    if length > LARGE:
+        return long_token((text,), length)
+    return b"\x80" + length.to_bytes(4, "big") + text
+
+
 def long_token(pieces: Iterable[bytes], length: int) -> bytes:
-    """What stands for an element longer than LARGE. No token of a listpack begins with this byte."""
+    """What stands for an element longer than LARGE."""
     digest = blake2b(digest_size=DIGEST_BYTES)
     for piece in pieces:
         digest.update(piece)
-    return b"\xfe" + length.to_bytes(8, "little") + digest.digest()
+    return b"%c" % LONG + length.to_bytes(8, "little") + digest.digest()
 
 
 def token_of(text: bytes | LongString) -> bytes:
@@ -118,6 +138,18 @@ def token_of(text: bytes | LongString) -> bytes:
     if isinstance(text, bytes):
         return token(text)
     return token(b"".join(text)) if text.length <= LARGE else long_token(text, text.length)
+
+
+def plain_of(text: bytes | LongString) -> bytes:
+    """The same for a stored string of any size."""
+    if isinstance(text, bytes):
+        return plain(text)
+    return plain(b"".join(text)) if text.length <= LARGE else long_token(text, text.length)
+
+
+def plain_token(element: bytes) -> bytes:
+    """From an element's token to its plain form."""
+    return element if element[0] == LONG else plain(text_of(element))
 
 
 def number_of(element: bytes) -> int:
@@ -167,3 +199,8 @@ def binary_score(raw: bytes) -> float:
     """The score of eight bytes."""
     value: float = struct.unpack("<d", raw)[0]
     return value
+
+
+def score_bytes(score: float) -> bytes:
+    """The eight bytes of a score; -0 counts as 0."""
+    return struct.pack("<d", score + 0.0)
