@@ -19,14 +19,16 @@ def config_show(context: Context, json: bool = False) -> None:
     resolved = resolve_settings(ROOT, os.environ)
     values = resolved.settings.model_dump(mode="json", include=set(resolved.origins))
     if json:
-        frontend.emit_json({field: {"value": values[field], "from": resolved.origins[field]} for field in values})
+        frontend.emit_json(
+            {field: {"value": values[field], "from": resolved.origins[field]} for field in values}
+        )
         return
     rows = [(field, values[field], resolved.origins[field]) for field in values]
     frontend.table("", ("setting", "value", "from"), rows)
 
 
 config = Collection("config")
-config.add_task(config_show)  # type: ignore[arg-type]
+config.add_task(config_show)
 
 namespace = Collection()
 namespace.add_collection(config)

@@ -10,7 +10,6 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from rich import box
 from rich.console import Console
@@ -24,10 +23,11 @@ _results = Console(highlight=False, soft_wrap=True)
 _remarks = Console(stderr=True, highlight=False, soft_wrap=True)
 
 STYLES = {
-    "healthy": "green", "cached": "green", "ok": "green", "built": "cyan", "starting": "yellow",
-    "waiting": "dim", "building": "yellow", "unhealthy": "bold red", "failed": "bold red", "exited": "bold red",
-    "missing": "bold red", "warn": "yellow",
-}  # fmt: skip
+    **dict.fromkeys(("healthy", "cached", "ok", "done"), "green"),
+    **dict.fromkeys(("built", "building", "starting", "warn"), "yellow"),
+    **dict.fromkeys(("unhealthy", "failed", "exited", "missing"), "bold red"),
+    "waiting": "dim",
+}
 """Colours of the words that stand for a state; any other word is plain."""
 
 
@@ -46,7 +46,7 @@ def result(text: str) -> None:
     _results.print(Text(text))
 
 
-def emit_json(value: Any) -> None:
+def emit_json(value: object) -> None:
     """The command's result for a program: one JSON document."""
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
 
@@ -68,7 +68,9 @@ def confirm(question: str, *, assume_yes: bool) -> None:
         raise RefusedForSafety(f"{question} needs a yes", hint="Repeat the command with --yes.")
     _remarks.print(Text(f"{question} [y/N] ", style="bold"), end="")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise RefusedForSafety("not confirmed, nothing was done", hint="Answer y, or repeat the command with --yes.")
+        raise RefusedForSafety(
+            "not confirmed, nothing was done", hint="Answer y, or repeat the command with --yes."
+        )
 
 
 class Progress:

@@ -18,7 +18,13 @@ STACK_FILE = "config/stack.yaml"
 ENVIRONMENT_PREFIX = "AUTOBOT_"
 
 # Variables with the prefix that are no settings: they are derived for Compose, or steer the tool itself.
-NOT_SETTINGS = ("AUTOBOT_DEBUG", "AUTOBOT_VERSION", "AUTOBOT_ENV_SUFFIX", "AUTOBOT_SECRETS_GID", "AUTOBOT_SECRETS_DIR")
+NOT_SETTINGS = (
+    "AUTOBOT_DEBUG",
+    "AUTOBOT_VERSION",
+    "AUTOBOT_ENV_SUFFIX",
+    "AUTOBOT_SECRETS_GID",
+    "AUTOBOT_SECRETS_DIR",
+)
 NOT_SETTINGS_ENDINGS = ("_IMAGE", "_PORT")
 
 
@@ -88,7 +94,9 @@ def resolve_settings(root: Path, environ: Mapping[str, str]) -> ResolvedSettings
     """
     source = load_yaml(root / STACK_FILE, name=STACK_FILE)
     fields = setting_fields()
-    overrides = {field: environ[environment_name(field)] for field in fields if environment_name(field) in environ}
+    overrides = {
+        field: environ[environment_name(field)] for field in fields if environment_name(field) in environ
+    }
     problems = _unknown_variables(environ, fields)
     if "root" in source.data:
         problems.append(Problem(source.place(("root",)), "unknown field 'root'", nearest("root", fields)))
@@ -117,14 +125,21 @@ def _unknown_variables(environ: Mapping[str, str], fields: list[str]) -> list[Pr
     return [
         Problem("environment", f"unknown variable {name}", nearest(name, known))
         for name in sorted(environ)
-        if name.startswith(ENVIRONMENT_PREFIX) and name not in known and not name.endswith(NOT_SETTINGS_ENDINGS)
+        if name.startswith(ENVIRONMENT_PREFIX)
+        and name not in known
+        and not name.endswith(NOT_SETTINGS_ENDINGS)
     ]
 
 
-def _with_variables(error: ValidationError, source: YamlSource, overrides: Mapping[str, str]) -> list[Problem]:
-    """pydantic's findings, with the variable's name as the place where a variable set the value."""
+def _with_variables(
+    error: ValidationError, source: YamlSource, overrides: Mapping[str, str]
+) -> list[Problem]:
+    """Pydantic's findings, with the variable's name as the place where a variable set the value."""
     found = problems_of(error, Settings, source)
-    places = [environment_name(str(d["loc"][0])) if d["loc"] and d["loc"][0] in overrides else "" for d in error.errors()]
+    places = [
+        environment_name(str(d["loc"][0])) if d["loc"] and d["loc"][0] in overrides else ""
+        for d in error.errors()
+    ]
     return [
         Problem(variable, problem.message, f"Correct or unset {variable}.") if variable else problem
         for problem, variable in zip(found, places, strict=True)

@@ -65,7 +65,9 @@ def _problem_of(detail: dict[str, Any], model: type[BaseModel], source: YamlSour
         case _:
             reason = str(detail["msg"]).removeprefix("Value error, ")
             reason = reason[:1].lower() + reason[1:]
-            return Problem(place, f"{named}: {reason}, found {detail['input']!r}", f"Correct {named} at {place}.")
+            return Problem(
+                place, f"{named}: {reason}, found {detail['input']!r}", f"Correct {named} at {place}."
+            )
 
 
 def _fields_at(model: type[BaseModel], location: Location) -> Iterable[str]:

@@ -52,7 +52,9 @@ def load_yaml(path: Path, *, name: str | None = None) -> YamlSource:
             f"{shown} is missing", hint=f"Restore it, for example with: git checkout -- {shown}"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidYaml(f"{shown} can't be read: {error}", hint="Check its permissions and encoding.") from error
+        raise InvalidYaml(
+            f"{shown} can't be read: {error}", hint="Check its permissions and encoding."
+        ) from error
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:
         node = loader.get_single_node()

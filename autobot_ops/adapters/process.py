@@ -50,7 +50,11 @@ def query(
 ) -> str:
     """Standard output of a program that must succeed. `env` is added to ours; `timeout` in seconds."""
     with _spawn(
-        argv, env, cwd, stdin=subprocess.PIPE if input_text is not None else subprocess.DEVNULL, stderr=subprocess.PIPE
+        argv,
+        env,
+        cwd,
+        stdin=subprocess.PIPE if input_text is not None else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             output, errors = process.communicate(input_text, timeout=timeout)
@@ -99,7 +103,7 @@ def _spawn(
 ) -> Iterator[subprocess.Popen[str]]:
     """Start a child and make sure that it never outlives the caller's interest in it."""
     try:
-        process = subprocess.Popen(  # noqa: S603 - argument lists only, never a shell
+        process = subprocess.Popen(
             list(argv),
             env={**os.environ, **env} if env is not None else None,
             cwd=cwd,

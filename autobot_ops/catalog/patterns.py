@@ -1,12 +1,12 @@
-"""Redis key patterns: which keys they match, and whether two of them can match the same key.
+r"""Redis key patterns: which keys they match, and whether two of them can match the same key.
 
 Pure. The pattern language is Redis' own (`util.c`, stringmatchlen): `*`, `?`, `[abc]`, `[^a]`,
-`[a-z]` and `\\` as an escape.
+`[a-z]` and `\` as an escape.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 WILDCARDS = "*?[\\"
 STAR = None
@@ -30,7 +30,7 @@ def patterns_overlap(first: str, second: str) -> bool:
     """Whether some key matches both patterns: decided exactly, by walking both at once."""
     left, right = _parse(first), _parse(second)
 
-    @lru_cache(maxsize=None)
+    @cache
     def meet(i: int, j: int) -> bool:
         if i == len(left) and j == len(right):
             return True
@@ -80,7 +80,7 @@ def _parse(pattern: str) -> list[CharacterSet | None]:
 
 
 def _parse_class(pattern: str, index: int) -> tuple[CharacterSet, int]:
-    """The characters of `[…]` and the index of its end; an unclosed one ends with the pattern, as in Redis."""
+    """The characters of `[…]` and the index of its end; an unclosed one reaches to the end, as in Redis."""
     negated = pattern[index : index + 1] == "^"
     index += negated
     characters: set[str] = set()

@@ -30,7 +30,7 @@ def database_problems(catalog: DatabaseCatalog, place: Place, server_databases: 
             free = sorted(set(range(highest + 1)) - {each.number for each in catalog.databases.values()})
             yield Problem(
                 number_place,
-                f"databases '{owner_of[database.number]}' and '{name}' have the same number {database.number}",
+                f"databases '{owner_of[database.number]}' and '{name}' share the number {database.number}",
                 f"Give '{name}' a free number, for example {free[0]}." if free else "No number is free.",
             )
         owner_of.setdefault(database.number, name)
