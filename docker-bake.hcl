@@ -24,6 +24,9 @@ variable "CA_BUNDLE" { default = "/dev/null" }
 variable "PIP_CONF" { default = "/dev/null" }
 variable "UV_CONFIG" { default = "/dev/null" }
 
+# Wheels that no index offers, or that shall not be fetched twice.
+variable "WHEELS" { default = "docker/base/wheels" }
+
 target "_debian" {
   context = "."
   secret = [
@@ -42,6 +45,7 @@ target "_python" {
     "id=pip_conf,src=${PIP_CONF}",
     "id=uv_config,src=${UV_CONFIG}",
   ]
+  contexts = { wheels = "${WHEELS}" }
 }
 
 target "root" {
@@ -64,8 +68,7 @@ target "postgres" {
 
 target "uv" {
   inherits   = ["_python"]
-  dockerfile = "docker/base/Dockerfile.python-agent"
-  target     = "uv"
+  dockerfile = "docker/base/Dockerfile.uv"
   contexts   = { root = "target:root" }
 }
 
