@@ -13,7 +13,7 @@ cp -R /run/code/src /app/src
 cp -R /run/code/scripts /app/docker/base/scripts
 find /app/src -name __pycache__ -prune -exec rm -rf {} +
 for other in chat rag npu research knowledge; do
-    [ "$other" = "$agent" ] || rm -rf "/app/src/agents/$other.py" "/app/src/agents/$other" /app/src/agents/"$other"_*.py
+    [ "$other" = "$agent" ] || rm -rf "/app/src/agents/$other.py" "/app/src/agents/$other" /app/src/agents/"$other"_*
 done
 chmod -R a+rX,go-w /app
 chmod 0555 /app/docker/base/scripts/*.sh
