@@ -1,0 +1,7 @@
+"""One real request to each agent: what it exists for, through its published port."""
+
+from __future__ import annotations
+
+import httpx
+
+from tests.integration.conftest import Stack
