@@ -84,5 +84,7 @@ def test_shows_no_secret_in_environment_or_image(stack: Stack, service_name: str
     secrets = [path.read_text().strip() for path in stack.secrets_dir.glob("*_password")]
     assert len(secrets) > len(stack.catalogs.agents)
     container = stack.container(service_name)
-    shown = f"{container.attrs} {container.image.attrs} {container.image.history()} {container.logs()!r}"
+    image = container.image
+    assert image is not None
+    shown = f"{container.attrs} {image.attrs} {image.history()} {container.logs()!r}"
     assert not [secret for secret in secrets if secret in shown]

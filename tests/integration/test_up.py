@@ -17,7 +17,9 @@ def test_up_ends_with_every_service_healthy(stack: Stack) -> None:
 
 def test_a_second_up_recreates_nothing(stack: Stack) -> None:
     def identities() -> dict[str, tuple[str, str]]:
-        return {each.name: (each.id, each.attrs["State"]["StartedAt"]) for each in stack.containers()}
+        return {
+            str(each.name): (str(each.id), each.attrs["State"]["StartedAt"]) for each in stack.containers()
+        }
 
     before = identities()
     stack.inv("up", "--json")
