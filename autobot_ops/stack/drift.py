@@ -83,7 +83,7 @@ def check_database_numbers(root: Path, file: str, catalogs: Catalogs) -> Iterato
 
 
 def check_local_environment(root: Path, local: str, example: str) -> Iterator[Problem]:
-    """A local env file has every variable of its example: a new one would otherwise be missing at run time."""
+    """A local env file has every variable of its example; a new one would be missing at run time."""
     missing = set(parse_environment(root / example)) - set(parse_environment(root / local))
     for name in sorted(missing):
         yield Problem(local, f"{name} is missing, {example} has it", f"Copy the line from {example}.")
