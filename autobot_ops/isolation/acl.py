@@ -35,7 +35,8 @@ REACHES_OUT_OF_KEY_PATTERNS = (
 """Denied by name, so that no change of a category in a later server lets one in."""
 
 DATA_COMMANDS = (
-    "+@read", "+@write", "+watch", "-@dangerous", "-@admin", "-@scripting", "-@pubsub", *REACHES_OUT_OF_KEY_PATTERNS,
+    "+@read", "+@write", "+watch", "-@dangerous", "-@admin", "-@scripting", "-@pubsub",
+    *REACHES_OUT_OF_KEY_PATTERNS,
 )  # fmt: skip
 
 COMMANDS_OF_LEVEL: Mapping[AccessControl, tuple[str, ...]] = {
