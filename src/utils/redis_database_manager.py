@@ -188,10 +188,10 @@ class RedisDatabaseManager:
                 pairs.extend(clients.items())
         for (database, _, _), client in pairs:
             pool = client.connection_pool
-            connected = [connection for connection in pool._connections if connection.is_connected]
+            (idle, _), (in_use, _) = pool.get_connection_count()
             row = statistics.setdefault(str(database), {"open": 0, "in_use": 0, "bound": 0})
-            row["open"] += len(connected)
-            row["in_use"] += len(pool._get_in_use_connections())
+            row["open"] += idle + in_use
+            row["in_use"] += in_use
             row["bound"] += pool.max_connections
         return statistics
 
