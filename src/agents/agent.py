@@ -50,5 +50,8 @@ class Agent:
         """Checks besides Redis, by `component:measurement`; a failed one makes the agent not ready."""
         return {}
 
+    async def tend(self) -> None:
+        """Housekeeping, called every few seconds once `load` is done; what it raises is only logged."""
+
     async def close(self) -> None:
         """Let go of what `load` and the routes opened."""

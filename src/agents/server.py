@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,6 +26,7 @@ from src.utils.redis_database_manager import RedisDatabaseManager, redis_db_mana
 
 logger = logging.getLogger(__name__)
 
+TEND_SECONDS = 5.0
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -43,8 +45,10 @@ def create_app(
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         logger.info("agent starts", extra={"version": settings.version, "port": settings.port})
         loading.start()
+        tending = asyncio.create_task(_tend(agent, loading))
         yield
         loading.stop()
+        tending.cancel()
         await agent.close()
         await databases.close_all_async_connections()
         logger.info("agent stopped")
@@ -67,6 +71,16 @@ def create_app(
 
     app.include_router(agent.router(), dependencies=[Depends(require_loaded)])
     return app
+
+
+async def _tend(agent: Agent, loading: BackgroundLoad) -> None:
+    while True:
+        await asyncio.sleep(TEND_SECONDS)
+        if loading.ready:
+            try:
+                await agent.tend()
+            except Exception as error:  # whatever it was, the next round comes
+                logger.warning("housekeeping failed: %s", error)
 
 
 def _add_service_routes(app: FastAPI, context: AgentContext, reporter: HealthReporter) -> None:

@@ -92,7 +92,9 @@ class AgentProcess:
 
     def output(self) -> str:
         """What it wrote so far."""
-        return "".join((self.folder / name).read_text(encoding="utf-8") for name in ("stdout.log", "stderr.log"))
+        return "".join(
+            (self.folder / name).read_text(encoding="utf-8") for name in ("stdout.log", "stderr.log")
+        )
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it, wait for its end and return its exit status."""
