@@ -64,7 +64,9 @@ async def _run_probe(probe: Probe, timeout: float) -> Check:  # noqa: ASYNC109
     except TimeoutError:
         return Check("fail", "datastore", output=f"no answer within {timeout:g} s")
     except Exception as error:  # a probe's failure, whatever it is, is its finding
-        return Check("fail", "datastore", output=f"{type(error).__name__}: {error}")
+        # libpq and others put several lines into one message.
+        words = " ".join(str(error).split())
+        return Check("fail", "datastore", output=f"{type(error).__name__}: {words}")
 
 
 class Stopwatch:

@@ -68,6 +68,7 @@ def configure_logs(agent: str, level: str, log_dir: Path) -> None:
         handler.close()
     root.addHandler(stdout)
     root.setLevel(level)
+    logging.captureWarnings(True)
     # These tell every request or every file at INFO.
     for chatty in ("httpx", "httpcore", "urllib3", "selenium", "sentence_transformers", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))

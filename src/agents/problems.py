@@ -93,7 +93,7 @@ def describe_validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict
         field = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
         if error["type"] == "json_invalid":
             field = "body"
-        described.append({"field": field, "message": _lower_first(str(error["msg"]))})
+        described.append({"field": field, "message": _lower_first(str(error["msg"]).removeprefix("Value error, "))})
     return described
 
 

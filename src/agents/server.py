@@ -27,6 +27,7 @@ from src.utils.redis_database_manager import RedisDatabaseManager, redis_db_mana
 logger = logging.getLogger(__name__)
 
 TEND_SECONDS = 5.0
+LOAD_DELAY_SECONDS = 0.1
 _NO_STORE = {"Cache-Control": "no-store"}
 
 
@@ -44,7 +45,9 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         logger.info("agent starts", extra={"version": settings.version, "port": settings.port})
-        loading.start()
+        # The server listens when this function yields. Importing torch in the meantime would hold
+        # that up for seconds, and /livez with it.
+        asyncio.get_running_loop().call_later(LOAD_DELAY_SECONDS, loading.start)
         tending = asyncio.create_task(_tend(agent, loading))
         yield
         loading.stop()
