@@ -2,6 +2,4 @@
 
 from __future__ import annotations
 
-import httpx
 
-from tests.integration.conftest import Stack
