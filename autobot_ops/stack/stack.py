@@ -13,6 +13,7 @@ import docker
 from autobot_ops.adapters import engine
 from autobot_ops.catalog import Catalogs, load_catalogs
 from autobot_ops.catalog.load import UnknownName
+from autobot_ops.errors import ServiceUnreachable
 from autobot_ops.isolation import secrets
 from autobot_ops.settings import Settings
 from autobot_ops.stack.compose import Compose
@@ -21,6 +22,11 @@ from autobot_ops.stack.health import ContainerState, observe_containers
 
 DATA_SERVICES = ("redis", "postgres")
 UNBUILT = "unbuilt"
+ALL = "all"
+
+
+class NotRunning(ServiceUnreachable):
+    """The service has no running container."""
 
 
 @dataclass(frozen=True)
@@ -73,17 +79,30 @@ class Stack:
         """Compose for what works on a clone that was never set up: no images, the committed examples."""
         return self.compose(env_suffix=EXAMPLE_SUFFIX)
 
-    def service_name(self, name: str, running: Mapping[str, ContainerState]) -> str:
+    def service_name(self, name: str) -> str:
         """The service that a person means, by its own, its agent's (`chat`) or its container's name.
 
         Raises UnknownName with the nearest name.
         """
-        known = dict.fromkeys((*self.service_names, *running))
+        known = (*self.service_names, *self.observe())
         bare_name = name.removeprefix(f"{self.settings.project}-")
         for candidate in (name, f"{name}-agent", bare_name):
             if candidate in known:
                 return candidate
-        raise UnknownName("service", name, known)
+        raise UnknownName("service", name, {*known, *self.catalogs.agents})
+
+    def services_meant(self, name: str) -> tuple[str, ...]:
+        """As service_name, and every service of the catalogs for `all`."""
+        return self.service_names if name == ALL else (self.service_name(name),)
+
+    def running_service(self, name: str) -> str:
+        """As service_name; raises NotRunning if its container doesn't run."""
+        service = self.service_name(name)
+        state = self.observe().get(service)
+        if state is None or state.status != "running":
+            word = state.word if state else "not there"
+            raise NotRunning(f"{service} is {word}", hint=f"inv up starts it; inv logs {service} says more.")
+        return service
 
 
 def open_stack(root: Path, settings: Settings) -> Stack:

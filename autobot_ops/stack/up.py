@@ -90,6 +90,7 @@ def plan_up(stack: Stack, images: Mapping[str, str]) -> UpPlan:
     preparation = plan_preparation(
         files=files.causes,
         missing_secrets=files.missing_secrets,
+        wrong_access=files.wrong_access,
         users_differ=files.users_differ,
         redis_runs=redis is not None and redis.status == "running",
         missing_images=missing_images,
