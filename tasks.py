@@ -56,7 +56,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
 
     from autobot_ops import frontend
     from autobot_ops.stack.failure import StackFailure
-    from autobot_ops.stack.references import build_missing, images_to_run
+    from autobot_ops.stack.references import image_builder, images_to_run
     from autobot_ops.stack.up import apply_up, plan_up
 
     began = time.monotonic()
@@ -65,23 +65,27 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
     plan = plan_up(stack, images)
     if dry_run or context.config.run.dry:
         if json:
-            frontend.emit_json(
-                {"project": stack.settings.project, "steps": [asdict(step) for step in plan.steps]}
-            )
-        for step in () if json else plan.steps:
-            frontend.result(str(step))
+            steps = [asdict(step) for step in plan.steps]
+            frontend.emit_json({"project": stack.settings.project, "steps": steps})
+        else:
+            frontend.result("\n".join(map(str, plan.steps)) or "nothing to do: every service is as described")
         return
     for step in plan.preparation:
         frontend.say(str(step))
-    builder = build_missing(stack) if build else None
     try:
-        with frontend.progress("", ("service", "state", "seconds")) as progress:
+        with frontend.progress("", ("service", "state", "")) as progress:
+            builder = image_builder(
+                stack,
+                os.environ,
+                watch=lambda event: progress.update(f"image {event.target}", "building", event.what),
+                say=frontend.say,
+            )
             reports = apply_up(
                 stack,
                 images,
                 plan,
-                build_images=builder,
-                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f}"),
+                build_images=builder if build else None,
+                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f} s"),
             )
     except StackFailure as failure:
         frontend.say(failure.report)

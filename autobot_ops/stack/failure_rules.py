@@ -27,7 +27,7 @@ RULES = (
         r"|:(\d+): bind: address already in use|ports are not available.*?:(\d+))",
         "port {0} is taken by another program",
         "Free the port, or choose others: AUTOBOT_PORT_OFFSET=1000 inv up",
-        CONFIGURATION,
+        UNREACHABLE,
     ),
     Rule(
         r"[Nn]o space left on device|[Dd]isk quota exceeded",

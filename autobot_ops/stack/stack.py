@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from autobot_ops.settings import Settings
 from autobot_ops.stack.compose import Compose
 from autobot_ops.stack.environment import EXAMPLE_SUFFIX, compose_environment
 from autobot_ops.stack.health import ContainerState, observe_containers
+from autobot_ops.stack.image_inputs import project_version
 
 DATA_SERVICES = ("redis", "postgres")
 UNBUILT = "unbuilt"
@@ -108,9 +108,3 @@ class Stack:
 def open_stack(root: Path, settings: Settings) -> Stack:
     """The stack of a project folder; raises InvalidConfiguration for catalogs that don't hold."""
     return Stack(settings, load_catalogs(root, server_databases=settings.redis_databases))
-
-
-def project_version(root: Path) -> str:
-    """The version in pyproject.toml, the only place where it stands."""
-    document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(document["project"]["version"])
