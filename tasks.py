@@ -56,7 +56,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
 
     from autobot_ops import frontend
     from autobot_ops.stack.failure import StackFailure
-    from autobot_ops.stack.references import build_missing, images_to_run
+    from autobot_ops.stack.references import image_builder, images_to_run
     from autobot_ops.stack.up import apply_up, plan_up
 
     began = time.monotonic()
@@ -65,23 +65,27 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
     plan = plan_up(stack, images)
     if dry_run or context.config.run.dry:
         if json:
-            frontend.emit_json(
-                {"project": stack.settings.project, "steps": [asdict(step) for step in plan.steps]}
-            )
-        for step in () if json else plan.steps:
-            frontend.result(str(step))
+            steps = [asdict(step) for step in plan.steps]
+            frontend.emit_json({"project": stack.settings.project, "steps": steps})
+        else:
+            frontend.result("\n".join(map(str, plan.steps)) or "nothing to do: every service is as described")
         return
     for step in plan.preparation:
         frontend.say(str(step))
-    builder = build_missing(stack) if build else None
     try:
-        with frontend.progress("", ("service", "state", "seconds")) as progress:
+        with frontend.progress("", ("service", "state", "")) as progress:
+            builder = image_builder(
+                stack,
+                os.environ,
+                watch=lambda event: progress.update(f"image {event.target}", "building", event.what),
+                say=frontend.say,
+            )
             reports = apply_up(
                 stack,
                 images,
                 plan,
-                build_images=builder,
-                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f}"),
+                build_images=builder if build else None,
+                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f} s"),
             )
     except StackFailure as failure:
         frontend.say(failure.report)
@@ -137,6 +141,7 @@ def down(context: Context, volumes: bool = False, yes: bool = False, dry_run: bo
 def status(context: Context, json: bool = False, watch: bool = False) -> None:
     """Show every service: health, address, image, how long it has been up."""
     import time
+    from contextlib import suppress
     from dataclasses import asdict
     from datetime import UTC, datetime
 
@@ -144,51 +149,60 @@ def status(context: Context, json: bool = False, watch: bool = False) -> None:
     from autobot_ops.stack.status import status_rows
 
     stack = _stack()
-    while True:
+
+    def show() -> None:
         rows = status_rows(stack.service_names, stack.observe(), datetime.now(UTC))
         if json:
             frontend.emit_json({"project": stack.settings.project, "services": [asdict(row) for row in rows]})
         else:
-            frontend.table(
-                stack.settings.project,
-                ("service", "health", "URL", "image", "up", "restarts", "remark"),
-                [row.cells for row in rows],
-            )
-        if not watch:
-            return
-        time.sleep(2)
+            columns = ("service", "health", "URL", "image", "up", "restarts", "remark")
+            frontend.table(stack.settings.project, columns, [row.cells for row in rows])
+
+    show()
+    with suppress(KeyboardInterrupt):
+        while watch:
+            time.sleep(2)
+            show()
 
 
 @task(
-    positional=["service"],
-    optional=["service"],
     help={
-        "service": "one service or agent; all without it",
+        "service": "a service or agent, or all",
         "follow": "go on until Ctrl-C",
-        "tail": "lines of each",
-    },
+        "tail": "lines of each service",
+    }
 )
 @verb
-def logs(context: Context, service: str = "", follow: bool = False, tail: int = 100) -> None:
-    """Show what the services wrote."""
+def logs(context: Context, service: str, follow: bool = False, tail: int = 100) -> None:
+    """Show what a service wrote, or all of them."""
+    from contextlib import suppress
+
     stack = _stack()
-    chosen = [stack.service_name(service, stack.observe())] if service else []
+    chosen = stack.services_meant(service)
     following = ["--follow"] if follow else []
-    stack.compose_for_looking().execute("logs", "--tail", str(tail), *following, *chosen)
+    # Ctrl-C is how one stops following.
+    with suppress(KeyboardInterrupt):
+        stack.compose_for_looking().execute("logs", "--tail", str(tail), *following, *chosen)
 
 
 @task(help={"service": "a service or agent"})
 @verb
 def shell(context: Context, service: str) -> None:
     """Open a shell in a service's container."""
+    from contextlib import suppress
+
+    from autobot_ops.adapters.process import CommandFailed
+
     stack = _stack()
-    stack.compose_for_looking().execute("exec", stack.service_name(service, stack.observe()), "bash")
+    # A shell ends with the status of its last command, which says nothing about us.
+    with suppress(CommandFailed):
+        stack.compose_for_looking().execute("exec", stack.running_service(service), "bash")
 
 
-@task(positional=["service"], help={"service": "a service or agent; the whole stack without it"})
+@task(help={"service": "a service or agent, or all"})
 @verb
-def restart(context: Context, service: str = "") -> None:
-    """Restart services and wait until they are healthy again."""
+def restart(context: Context, service: str) -> None:
+    """Restart a service, or all of them, and wait until they are healthy again."""
     from autobot_ops import frontend
     from autobot_ops.stack.failure import StackFailure
     from autobot_ops.stack.restart import restart_services
@@ -315,14 +329,21 @@ def requirements_compile(context: Context, check: bool = False, upgrade: bool = 
 def config_init(context: Context) -> None:
     """Make environment files, secrets and .env, so that plain `docker compose` works too."""
     from autobot_ops import frontend
+    from autobot_ops.stack.plan import plan_preparation
     from autobot_ops.stack.prepare import apply_files, observe_files
     from autobot_ops.stack.references import images_to_run
 
     stack = _stack()
     work = observe_files(stack, stack.environment(images_to_run(stack, os.environ)))
+    steps = plan_preparation(
+        files=work.causes,
+        missing_secrets=work.missing_secrets,
+        wrong_access=work.wrong_access,
+        users_differ=work.users_differ,
+        redis_runs=False,
+    )
     apply_files(stack, work)
-    for line in work.lines:
-        frontend.result(line)
+    frontend.result("\n".join(map(str, steps)) or "everything is there")
 
 
 config = Collection("config")

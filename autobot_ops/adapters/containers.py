@@ -67,11 +67,13 @@ def _inspect(client: docker.DockerClient, container_id: str) -> dict[str, Any] |
     return document
 
 
-def last_log_lines(client: docker.DockerClient, container_id: str, count: int) -> list[str]:
-    """The last lines that a container wrote to its output and errors; empty when it is gone."""
+def last_log_lines(
+    client: docker.DockerClient, container_id: str, count: int, *, since: float = 0
+) -> list[str]:
+    """The last lines that a container wrote since then (Unix time); empty when it is gone."""
     try:
         with _speaking_to_the_daemon():
-            raw: bytes = client.api.logs(container_id, tail=count)
+            raw: bytes = client.api.logs(container_id, tail=count, since=since or None)
     except DaemonUnreachable as error:
         if isinstance(error.__cause__, NotFound):
             return []

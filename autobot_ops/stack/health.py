@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import docker
@@ -29,8 +30,8 @@ class ContainerState:
     """What the engine says of one container.
 
     `status` and `health` are the engine's words (running, restarting, exited, …; healthy, unhealthy,
-    starting, or empty without a health check). `error` is the daemon's complaint when it could not
-    start the container at all.
+    starting, or empty without a health check). `started` is when it was started last. `error` is the
+    daemon's complaint when it could not start the container at all.
     """
 
     service: str
@@ -42,7 +43,7 @@ class ContainerState:
     exit_code: int
     out_of_memory: bool
     restarts: int
-    started_at: str
+    started: datetime | None
     error: str
     last_probe: Probe | None
     ports: tuple[PublishedPort, ...]
@@ -92,7 +93,7 @@ def parse_container(document: Mapping[str, Any]) -> ContainerState | None:
         exit_code=int(state.get("ExitCode", 0)),
         out_of_memory=bool(state.get("OOMKilled")),
         restarts=int(document.get("RestartCount", 0)),
-        started_at=state.get("StartedAt", ""),
+        started=_moment(state.get("StartedAt", "")),
         error=state.get("Error", ""),
         last_probe=_last_probe(health.get("Log") or ()),
         ports=_ports(document),
@@ -116,6 +117,14 @@ def _ports(document: Mapping[str, Any]) -> tuple[PublishedPort, ...]:
         for each in targets or ()
         if each.get("HostPort")
     )
+
+
+def _moment(stamp: str) -> datetime | None:
+    """The engine's time stamp, which has nanoseconds; its year 1 means never."""
+    if not stamp or stamp.startswith("0001-"):
+        return None
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}").replace(tzinfo=UTC)
 
 
 def _variable(environment: Sequence[str], name: str) -> str:
