@@ -1,0 +1,77 @@
+"""What a stack needs on disk before it starts: environment files, secrets, Redis' users, .env.
+
+`observe_files` looks, `apply_files` writes. Nothing that exists is overwritten, but for what is
+derived: the numbers in redis.env, the users, and the .env of the same project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autobot_ops.isolation import secrets
+from autobot_ops.isolation.acl import ACL_FILE, render_acl
+from autobot_ops.stack.environment import (
+    DOTENV,
+    dotenv_project,
+    own_environment_files,
+    render_dotenv,
+    write_private_file,
+)
+from autobot_ops.stack.stack import Stack
+
+
+@dataclass(frozen=True)
+class FileWork:
+    """Files to write (path → text, and path → why), secrets to make or to correct, and Redis' users."""
+
+    texts: Mapping[Path, str]
+    causes: Mapping[str, str]
+    missing_secrets: tuple[str, ...]
+    wrong_access: tuple[str, ...]
+    users_differ: bool
+
+
+def observe_files(stack: Stack, environment: Mapping[str, str]) -> FileWork:
+    """What differs from what must be there. Raises ExampleMissing or SecretUnreadable."""
+    root, folder = stack.settings.root, stack.settings.secrets_dir
+    wanted = own_environment_files(root, stack.catalogs)
+    dotenv = root / DOTENV
+    present = dotenv.read_text(encoding="utf-8") if dotenv.exists() else None
+    # .env stands for one stack; a second one in the same clone leaves it alone.
+    if present is None or dotenv_project(present) in {None, stack.settings.project}:
+        wanted[dotenv] = render_dotenv(environment)
+    texts = {path: text for path, text in wanted.items() if _text_of(path) != text}
+    causes = {
+        str(path.relative_to(root)): "it is out of date" if path.exists() else "it is missing"
+        for path in texts
+    }
+    missing = secrets.missing_secrets(folder, secrets.password_names(stack.catalogs))
+    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != _users(stack)
+    return FileWork(texts, causes, missing, secrets.secrets_with_wrong_access(folder), users_differ)
+
+
+def apply_files(stack: Stack, work: FileWork) -> None:
+    """Write what `observe_files` found. A crash leaves each file whole, old or new; a second run goes on."""
+    folder = stack.settings.secrets_dir
+    secrets.make_secrets(folder, work.missing_secrets)
+    secrets.correct_access(folder, work.wrong_access)
+    if work.users_differ:
+        secrets.write_derived(folder, ACL_FILE, _users(stack))
+    for path, text in work.texts.items():
+        write_private_file(path, text)
+
+
+def _users(stack: Stack) -> str:
+    folder = stack.settings.secrets_dir
+    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
+    passwords = {user: secrets.read_secret(folder, secrets.redis_password_name(user)) for user in users}
+    return render_acl(stack.catalogs, passwords)
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,1 @@
+"""What runs inside AutoBot's containers. It imports nothing of `autobot_ops`."""

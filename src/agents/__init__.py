@@ -1,0 +1,1 @@
+"""The five agents: one shared server (`server`), one module per role, found through `registry`."""

@@ -1,0 +1,1 @@
+"""Access to the stack's Redis databases by name."""

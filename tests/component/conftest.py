@@ -1,0 +1,54 @@
+"""Real servers for the tests of the runtime: each on a free loopback port, each ended by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from src.utils.redis_client import reset_redis_clients
+from tests.component.agent_process import AgentProcess
+from tests.component.redis_process import RedisProcess
+
+StartAgent = Callable[..., AgentProcess]
+
+
+@pytest.fixture
+def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
+    """A redis-server of the test's own, which it may end or freeze."""
+    server = RedisProcess(tmp_path / "redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def act_as(redis_process: RedisProcess, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Give this process the environment of an agent (or of the operator) and forget former clients."""
+
+    def act(user: str) -> None:
+        for variable, value in redis_process.environment(user).items():
+            monkeypatch.setenv(variable, value)
+        reset_redis_clients()
+
+    yield act
+    reset_redis_clients()
+
+
+@pytest.fixture
+def start_agent(redis_process: RedisProcess, tmp_path: Path) -> Iterator[StartAgent]:
+    """Start agents as processes; further keywords are environment variables."""
+    started: list[AgentProcess] = []
+
+    def start(name: str, **environment: str) -> AgentProcess:
+        agent = AgentProcess(name, redis_process.environment(name) | environment, tmp_path / name)
+        agent.folder.mkdir(exist_ok=True)
+        agent.start()
+        started.append(agent)
+        return agent
+
+    yield start
+    for agent in started:
+        if agent.process is not None and agent.process.poll() is None:
+            agent.stop()

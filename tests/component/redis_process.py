@@ -1,0 +1,152 @@
+"""A real redis-server on a free loopback port, with the access rules that the stack's agents have.
+
+It is started as a child process and ended by its id; its files live in the test's own folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import redis
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+START_SECONDS = 15.0
+
+# The tried rule of the contract: what an agent may do at all, before keys and database numbers.
+_AGENT_COMMANDS = (
+    "resetchannels -@all +@read +@write +@connection +@transaction -@dangerous -@scripting -@admin "
+    "-keys -scan -randomkey -dbsize -move -copy -swapdb -sort -sort_ro -select "
+    "+client|setname +client|getname +client|id +client|info +client|tracking +client|caching"
+)
+_KEY_FLAG = {"read": "%R~", "write": "%W~", "read-write": "~"}
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def load_catalog(name: str) -> dict[str, Any]:
+    """A catalog of the repository."""
+    document: dict[str, Any] = yaml.safe_load((REPOSITORY / "config" / name).read_text(encoding="utf-8"))
+    return document
+
+
+def agent_rule(agent: str, password: str) -> str:
+    """One line of an ACL file for an agent, from the two catalogs."""
+    databases = load_catalog("redis-databases.yaml")["databases"]
+    rights: Mapping[str, str] = load_catalog("agents.yaml")["agents"][agent]["databases"]
+    keys = [
+        _KEY_FLAG[right] + pattern
+        for name, right in rights.items()
+        for pattern in databases[name]["key_patterns"]
+    ]
+    numbers = [f"+select|{databases[name]['number']}" for name in rights]
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return " ".join(["user", agent, "on", f"#{digest}", *keys, _AGENT_COMMANDS, *numbers])
+
+
+@dataclass
+class RedisProcess:
+    """A server that can be started, frozen, ended and started again on the same port and data."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    passwords: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for agent in load_catalog("agents.yaml")["agents"]:
+            self.passwords.setdefault(agent, secrets.token_hex(16))
+        self.passwords.setdefault("operator", secrets.token_hex(16))
+        self.write_rules()
+
+    def write_rules(self) -> None:
+        """Write the ACL file and one password file per user."""
+        operator = hashlib.sha256(self.passwords["operator"].encode()).hexdigest()
+        # Redis 7.0 replays transactions of the append-only file with the rights of `default`: with few
+        # rights it would lose them at every restart. Off, nobody can use what it may do.
+        lines = ["user default off nopass ~* &* +@all"]
+        lines += [agent_rule(agent, word) for agent, word in self.passwords.items() if agent != "operator"]
+        lines += [f"user operator on #{operator} ~* &* +@all"]
+        (self.folder / "users.acl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        for user, password in self.passwords.items():
+            self.password_file(user).write_text(password + "\n", encoding="utf-8")
+
+    def password_file(self, user: str) -> Path:
+        """Where the password of a user lies."""
+        return self.folder / f"{user}.password"
+
+    def start(self) -> None:
+        """Start and wait until it answers."""
+        self.process = subprocess.Popen(
+            [
+                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
+                "--aclfile", str(self.folder / "users.acl"), "--databases", "32", "--appendonly", "yes",
+                "--save", "", "--logfile", str(self.folder / "redis.log"),
+            ],
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        with self.operator() as client:
+            while True:
+                try:
+                    client.ping()
+                    return
+                except redis.RedisError:
+                    if self.process.poll() is not None or time.monotonic() > deadline:
+                        log = (self.folder / "redis.log").read_text(encoding="utf-8")
+                        raise AssertionError(f"redis-server did not start:\n{log}") from None
+                    time.sleep(0.02)
+
+    def stop(self) -> None:
+        """End it and wait for it; what was written stays."""
+        if self.process is not None:
+            if self.process.poll() is None:
+                self.process.send_signal(signal.SIGCONT)
+                self.process.terminate()
+            self.process.wait(timeout=START_SECONDS)
+            self.process = None
+
+    def freeze(self) -> None:
+        """Stop answering without closing anything, as a hanging host does."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Answer again."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def operator(self, number: int = 0) -> redis.Redis:
+        """A client that may do everything, to set up and to look."""
+        return redis.Redis(
+            port=self.port, db=number, username="operator", password=self.passwords["operator"],
+            decode_responses=True,
+        )  # fmt: skip
+
+    def environment(self, agent: str) -> dict[str, str]:
+        """The variables that this agent's container would have for Redis."""
+        return {
+            "AGENT_NAME": agent,
+            "REDIS_HOST": "127.0.0.1",
+            "REDIS_PORT": str(self.port),
+            "REDIS_USERNAME": agent,
+            "REDIS_PASSWORD_FILE": str(self.password_file(agent)),
+            "REDIS_DATABASES_FILE": str(REPOSITORY / "config" / "redis-databases.yaml"),
+            "AGENTS_FILE": str(REPOSITORY / "config" / "agents.yaml"),
+        }
