@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-import anycrc
+import anycrc  # type: ignore[import-untyped]
 
 
 class _Model(Protocol):

@@ -41,7 +41,15 @@ SPAN_BITS = 17
 SPANS_AHEAD = 660
 """Expiries are told apart by spans of 2^17 ms (131 s) for as many spans (one day) after the stream began."""
 
-_KIND_LETTERS = {"string": b"s", "list": b"l", "set": b"e", "zset": b"z", "hash": b"h", "stream": b"x", "module": b"m"}
+_KIND_LETTERS = {
+    "string": b"s",
+    "list": b"l",
+    "set": b"e",
+    "zset": b"z",
+    "hash": b"h",
+    "stream": b"x",
+    "module": b"m",
+}
 _NEVER = b"\xff" * 8
 
 
@@ -64,7 +72,9 @@ class KeyDigests:
             if form is None:
                 form = self._forms[code](entry.content())
         except (BadPacking, BadEncoding) as error:
-            raise MalformedRecord(f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset) from error
+            raise MalformedRecord(
+                f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
+            ) from error
         expires_at = entry.expires_at
         expiry = _NEVER if expires_at is None else expires_at.to_bytes(8, "little", signed=True)
         key = entry.key

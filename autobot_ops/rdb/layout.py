@@ -115,7 +115,7 @@ _REDIS_ONLY: Final = (
 _VALKEY_ONLY: Final = (ValueType(22, "hash", "hash with field expiry", ((STRING, STRING, 8),)),)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dialect:
     """One family of servers: the header's first bytes, the versions it writes, its value types by code."""
 

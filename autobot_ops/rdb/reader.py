@@ -27,6 +27,8 @@ from autobot_ops.rdb.layout import LENGTH, MODULE, ONE_STRING, STRING, Dialect
 from autobot_ops.rdb.skipping import BadEncoding, find_end, pass_over, read_length, string_end
 from autobot_ops.rdb.window import CHUNK_BYTES, LONGEST_STRING, Sink, Source, Window
 
+# What precedes a key (attributes, type, its length) always fits into this.
+_SMALLEST_CHUNK = 64
 _ATTRIBUTES = frozenset({layout.EXPIRES_MILLISECONDS, layout.EXPIRES_SECONDS, layout.IDLE, layout.FREQUENCY})
 
 
@@ -58,7 +60,7 @@ class Reader:
         chunk_bytes: int = CHUNK_BYTES,
         accept_missing_checksum: bool = False,
     ) -> None:
-        self.window = Window(source, chunk_bytes)
+        self.window = Window(source, max(chunk_bytes, _SMALLEST_CHUNK))
         self.dialect: Dialect = layout.REDIS
         self.version = 0
         self.header = b""

@@ -38,9 +38,7 @@ def _record(window: Window, strings: int, *, scored: bool) -> bytes:
     return b"".join(parts)
 
 
-def _sum_plain(
-    data: bytes, position: int, count: int, strings: int, *, scored: bool
-) -> tuple[int, int, int]:
+def _sum_plain(data: bytes, position: int, count: int, strings: int, *, scored: bool) -> tuple[int, int, int]:
     """As far as records stand in `data` in their plain form: (where they end, how many are left, the sum)."""
     limit = len(data)
     total = 0
