@@ -42,6 +42,20 @@ def whole(data: bytes, position: int) -> tuple[bytes, int]:
         raise BadEncoding(str(error), position) from error
 
 
+def short(data: bytes, position: int) -> bytes | None:
+    """The string at `position`, which stands in `data`, unless it is longer than LARGE."""
+    first = data[position]
+    if first < 0x40:
+        return data[position + 1 : position + 1 + first]
+    if first == 0xC0 + _LZF:
+        _, at = read_length(data, position + 1)
+        if read_length(data, at)[0] > LARGE:
+            return None
+    elif string_end(data, position) - position > LARGE:
+        return None
+    return whole(data, position)[0]
+
+
 def read_string(window: Window) -> bytes | LongString:
     """The string at the window's position: its bytes, or, beyond LARGE, something to iterate over once."""
     number, encoded = window.string_head()

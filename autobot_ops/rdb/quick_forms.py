@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from autobot_ops.rdb.canonical import MOST_RECORDS
-from autobot_ops.rdb.content import LARGE, whole
+from autobot_ops.rdb.content import LARGE, short
 from autobot_ops.rdb.packed import listpack_body, listpack_records
-from autobot_ops.rdb.skipping import read_length
+from autobot_ops.rdb.skipping import read_length, string_end
 from autobot_ops.rdb.tokens import (
     LISTPACK_HEADER,
     STEPS,
@@ -29,21 +29,21 @@ QuickForm = Callable[[bytes, int], "bytes | None"]
 
 
 def _string(data: bytes, position: int) -> bytes | None:
-    text, _ = whole(data, position)
-    return b"=" + text if len(text) <= LARGE else None
+    text = short(data, position)
+    return None if text is None else b"=" + text
 
 
 def _list(data: bytes, position: int) -> bytes | None:
     # One node (the length 1), and it is a listpack (the container 2).
     if data[position] != 1 or data[position + 1] != 2:
         return None
-    blob, _ = whole(data, position + 2)
-    return b"=" + listpack_body(blob) if len(blob) <= LARGE else None
+    blob = short(data, position + 2)
+    return None if blob is None else b"=" + listpack_body(blob)
 
 
 def _bag(data: bytes, position: int, width: int) -> bytes | None:
-    blob, _ = whole(data, position)
-    if len(blob) > LARGE:
+    blob = short(data, position)
+    if blob is None:
         return None
     records = listpack_records(blob, width)
     if len(records) > MOST_RECORDS:
@@ -61,11 +61,11 @@ def _hash(data: bytes, position: int) -> bytes | None:
 
 
 def _sorted_set(data: bytes, position: int) -> bytes | None:
-    blob, _ = whole(data, position)
-    end = len(blob) - 1
-    if end >= LARGE:
+    blob = short(data, position)
+    if blob is None:
         return None
     listpack_body(blob)
+    end = len(blob) - 1
     steps = STEPS
     records = []
     position = LISTPACK_HEADER
@@ -108,8 +108,11 @@ def _table(data: bytes, position: int, strings: int, *, scored: bool = False) ->
                 record += _HEADS[first] + data[position + 1 : after] + _TAILS[first]
                 position = after
             else:
-                text, position = whole(data, position)
+                text = short(data, position)
+                if text is None:
+                    return None
                 record += token(text)
+                position = string_end(data, position)
         if scored:
             record += score_token(binary_score(data[position : position + 8]))
             position += 8
