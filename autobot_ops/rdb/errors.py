@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from autobot_ops.errors import ConfigurationError, RefusedForSafety, ServiceUnreachable
 
-WHOLE_INSTANCE = "Nothing was kept. `redis-cli --rdb FILE` of the server's own version saves the whole instance in one file."
+WHOLE_INSTANCE = (
+    "Nothing was kept. `redis-cli --rdb FILE` of the server's own version saves the whole instance in one "
+    "file."
+)
 READ_AGAIN = "Nothing was kept. Read it again; a file that fails twice is damaged, take another one."
 
 

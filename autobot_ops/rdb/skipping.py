@@ -7,11 +7,14 @@ for a usual value; `pass_over` lets a value of any size go by. Both know no type
 from __future__ import annotations
 
 import functools
-from typing import TypeGuard
+from typing import TypeAlias, cast
 
 from autobot_ops.rdb.errors import MalformedRecord
 from autobot_ops.rdb.layout import DOUBLE_TEXT, LENGTH, MODULE, STRING, Layout, Part
 from autobot_ops.rdb.window import Window
+
+FlatRecord: TypeAlias = tuple[int, ...]
+"""A record without further repetitions in it, which all but streams are made of."""
 
 _INTEGER_BYTES = (1, 2, 4)
 _LZF = 3
@@ -95,12 +98,12 @@ def _module_part(opcode: int, position: int) -> int:
         raise BadEncoding(f"unknown opcode {opcode} in a module's value", position) from None
 
 
-def skip_records(data: bytes, position: int, count: int, record: tuple[int, ...]) -> tuple[int, int]:
+def skip_records(data: bytes, position: int, count: int, record: FlatRecord) -> tuple[int, int]:
     """Skip up to `count` flat records; where the last whole one ends, and how many are left."""
     limit = len(data)
     left = count
     try:
-        for left in range(count, 0, -1):  # noqa: B007 (a loop over a range is the fastest one)
+        for left in range(count, 0, -1):
             at = position
             for part in record:
                 if part == STRING:
@@ -131,7 +134,7 @@ def find_end(data: bytes, position: int, layout: Layout) -> int:
             continue
         count, position = read_length(data, position)
         if _is_flat(part):
-            position, left = skip_records(data, position, count, part)
+            position, left = skip_records(data, position, count, cast(FlatRecord, part))
             if left:
                 raise IndexError
         else:
@@ -153,7 +156,8 @@ def pass_over(window: Window, layout: Layout) -> None:
             continue
         while count:
             try:
-                window.position, left = skip_records(window.data, window.position, count, part)
+                flat = cast(FlatRecord, part)
+                window.position, left = skip_records(window.data, window.position, count, flat)
             except BadEncoding as error:
                 raise error.as_damage(window.base) from error
             window.release()
@@ -198,5 +202,5 @@ def _pass_part(window: Window, part: int) -> None:
 
 
 @functools.cache
-def _is_flat(record: tuple[Part, ...]) -> TypeGuard[tuple[int, ...]]:
+def _is_flat(record: tuple[Part, ...]) -> bool:
     return all(isinstance(each, int) for each in record)

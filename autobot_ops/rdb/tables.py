@@ -44,7 +44,7 @@ def _sum_plain(data: bytes, position: int, count: int, strings: int, *, scored: 
     total = 0
     left = count
     try:
-        for left in range(count, 0, -1):
+        for left in range(count, 0, -1):  # noqa: B007 (what is left when the loop ends early)
             at = position
             for _ in range(strings):
                 first = data[at]
