@@ -46,7 +46,8 @@ def lzf(text: Text) -> bytes:
 
 def lzf_pack(text: Text) -> bytes:
     """A plain, greedy LZF compressor."""
-    out, literal, seen, position = bytearray(), bytearray(), {}, 0
+    out, literal, position = bytearray(), bytearray(), 0
+    seen: dict[bytes, int] = {}
 
     def flush() -> None:
         for start in range(0, len(literal), 32):

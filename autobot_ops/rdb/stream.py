@@ -181,8 +181,8 @@ class ReplicationStream:
             )
         return StreamEndedEarly(
             f"the server at {self.endpoint} cut the stream off after {self.received} bytes",
-            hint="Nothing was kept; run it again. The server is up: its child was killed (memory?), FLUSHALL ran, "
-            "or this reader was too slow for `client-output-buffer-limit replica` or `repl-timeout`.",
+            hint="Nothing was kept; run it again. The server is up: its child was killed (memory?), FLUSHALL "
+            "ran, or this reader was too slow for `client-output-buffer-limit replica` or `repl-timeout`.",
         )
 
     def _send(self, *words: str) -> None:

@@ -46,19 +46,17 @@ def test_refuses_what_is_cut_off(text: bytes, data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("packed", "length", "why"),
+    ("packed", "length"),
     [
-        (b"\x00a\x20\x05", 4, "before the beginning"),
-        (b"\x00a\x00b", 1, "more than the length"),
-        (b"\x00a", 2, "less than the length"),
-        (b"\x02ab", 3, "a literal run that is cut off"),
-        (b"\x00a\xe0", 9, "a copy that is cut off"),
+        pytest.param(b"\x00a\x20\x05", 4, id="a copy from before the beginning"),
+        pytest.param(b"\x00a\x00b", 1, id="more than the length"),
+        pytest.param(b"\x00a", 2, id="less than the length"),
+        pytest.param(b"\x02ab", 3, id="a literal run that is cut off"),
+        pytest.param(b"\x00a\xe0", 9, id="a copy that is cut off"),
     ],
 )
-def test_refuses_bytes_that_no_compressor_wrote(packed: bytes, length: int, why: str) -> None:
+def test_refuses_bytes_that_no_compressor_wrote(packed: bytes, length: int) -> None:
     with pytest.raises(BadCompression):
         decompress(packed, length)
-        pytest.fail(why)
     with pytest.raises(BadCompression):
         list(decompress_pieces([packed], length, 64))
-        pytest.fail(why)
