@@ -71,7 +71,7 @@ class KeyDigests:
             form = quick(entry.data, entry.value_at) if quick else None
             if form is None:
                 form = self._forms[code](entry.content())
-        except (BadPacking, BadEncoding) as error:
+        except (BadPacking, BadEncoding, OverflowError) as error:
             raise MalformedRecord(
                 f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
             ) from error

