@@ -47,6 +47,8 @@ def short(data: bytes, position: int) -> bytes | None:
     first = data[position]
     if first < 0x40:
         return data[position + 1 : position + 1 + first]
+    if first < 0x80:
+        return data[position + 2 : string_end(data, position)]
     if first == 0xC0 + _LZF:
         _, at = read_length(data, position + 1)
         if read_length(data, at)[0] > LARGE:

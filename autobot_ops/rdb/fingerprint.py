@@ -60,25 +60,28 @@ class KeyDigests:
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        self._forms = forms_of(dialect)
-        self._letters = {code: _KIND_LETTERS[each.kind] for code, each in dialect.types.items()}
+        forms = forms_of(dialect)
+        self._by_code = {
+            code: (_KIND_LETTERS[each.kind], QUICK_FORMS.get(code), forms[code])
+            for code, each in dialect.types.items()
+        }
 
     def of(self, entry: Entry) -> int:
         """The digest; reads the entry's value. MalformedRecord where the value is none."""
-        code = entry.code
+        letter, quick, form_of = self._by_code[entry.code]
+        form = None
         try:
-            quick = QUICK_FORMS.get(code) if entry.end else None
-            form = quick(entry.data, entry.value_at) if quick else None
+            if quick is not None and entry.end:
+                form = quick(entry.data, entry.value_at)
             if form is None:
-                form = self._forms[code](entry.content())
+                form = form_of(entry.content())
         except (BadPacking, BadEncoding, OverflowError) as error:
             raise MalformedRecord(
                 f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
             ) from error
-        expires_at = entry.expires_at
+        key, expires_at = entry.key, entry.expires_at
         expiry = _NEVER if expires_at is None else expires_at.to_bytes(8, "little", signed=True)
-        key = entry.key
-        return digest_number(self._letters[code] + expiry + len(key).to_bytes(4, "little") + key + form)
+        return digest_number(b"%b%b%b%b%b" % (letter, expiry, len(key).to_bytes(4, "little"), key, form))
 
 
 @dataclass(frozen=True)
