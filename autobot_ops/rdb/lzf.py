@@ -106,8 +106,8 @@ def load_native() -> Decompress | None:
     function.restype = ctypes.c_uint
 
     def decompress_natively(packed: bytes, plain_length: int) -> bytes:
-        if not packed:
-            # It would read a first byte that isn't there.
+        if not packed or not plain_length:
+            # It would read a first byte that isn't there, and 0 is its sign of an error too.
             return decompress_in_python(packed, plain_length)
         plain = ctypes.create_string_buffer(plain_length or 1)
         if function(packed, len(packed), plain, plain_length) != plain_length:
