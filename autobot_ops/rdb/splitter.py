@@ -59,7 +59,8 @@ class Splitter:
     `open_database(number)` is called when a database begins and gives its output, or None to drop it;
     `open_instance()`, if given, likewise, when the first record of the instance comes. Iterate over the
     splitter, or call `run`; `summaries` (by database number, the dropped ones too) fill on the way. The
-    end marks are written after the stream's checksum agreed: if this raises, no output is a valid RDB.
+    end marks are written after the stream's checksum agreed: if this raises, no output is a valid RDB, and
+    until then every number and name is unproven.
     """
 
     def __init__(

@@ -10,6 +10,8 @@ import pytest
 import redis
 
 from autobot_ops.rdb.fingerprint import KeyDigests
+from autobot_ops.rdb.payload import restore_payload
+from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Splitter
 from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import fingerprints_of
@@ -48,6 +50,19 @@ def test_dump_and_restore_keep_it(engine: Engine, start_server: StartServer) -> 
                 reading.pexpireat(key, at)
             writing.execute_command("RESTORE", key, at, reading.dump(key), "ABSTTL")
     assert fingerprints_of(target)[1] == fingerprints_of(source)[1]
+
+
+def test_entries_of_the_stream_can_be_restored_as_they_are(engine: Engine, start_server: StartServer) -> None:
+    source, target = start_server(engine=engine), start_server(engine=engine)
+    fill(source, keys=100)
+    with source.stream() as stream:
+        reader = Reader(stream, chunk_bytes=4096)
+        for entry in reader:
+            payload = restore_payload(entry, reader.version)
+            target.command(
+                "RESTORE", entry.key, entry.expires_at or 0, payload, "ABSTTL", number=entry.database
+            )
+    assert fingerprints_of(target) == fingerprints_of(source)
 
 
 @pytest.mark.parametrize("limit", [0, 10_000_000])

@@ -148,7 +148,7 @@ def peak_of(action: Callable[[], None]) -> int:
 def test_passing_over_a_huge_value_needs_little_memory(maker: Maker) -> None:
     def read() -> None:
         sizes = [entry.finish() for entry in Reader(Generated(maker(8 * MEBIBYTE)))]
-        assert sizes[0] > (MEBIBYTE // 20 if "compressed" in maker.__name__ else 7 * MEBIBYTE)
+        assert sizes[0] > (MEBIBYTE // 20 if "compressed" in maker.__name__ else 6 * MEBIBYTE)
 
     assert peak_of(read) < LIMIT
 
