@@ -51,14 +51,14 @@ def worst_status(statuses: Iterable[Status]) -> Status:
 
 async def run_probes(
     probes: Mapping[str, Probe],
-    timeout: float = PROBE_TIMEOUT_SECONDS,  # noqa: ASYNC109
+    timeout: float = PROBE_TIMEOUT_SECONDS,
 ) -> dict[str, Check]:
     """All probes at the same time; one that hangs or raises is a failed check after `timeout` seconds."""
     results = await asyncio.gather(*(_run_probe(probe, timeout) for probe in probes.values()))
     return dict(zip(probes, results, strict=True))
 
 
-async def _run_probe(probe: Probe, timeout: float) -> Check:  # noqa: ASYNC109
+async def _run_probe(probe: Probe, timeout: float) -> Check:
     try:
         return await asyncio.wait_for(probe(), timeout)
     except TimeoutError:

@@ -49,7 +49,7 @@ class _FileThatMayFail(logging.handlers.RotatingFileHandler):
 
     failed = False
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 - logging's signature
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's signature
         if not self.failed:
             self.failed = True
             logging.getLogger(__name__).warning(

@@ -43,7 +43,8 @@ class TokenCounter:
 
 def load_tekken() -> Tokenize:
     """Mistral's vocabulary in a tiktoken encoding. The ranks leave out the control tokens, so a text
-    that spells one (`[INST]`) is counted as the ordinary characters that it is."""
+    that spells one (`[INST]`) is counted as the ordinary characters that it is.
+    """
     import tiktoken
 
     document = json.loads(files("mistral_common").joinpath("data", _TEKKEN_FILE).read_text(encoding="utf-8"))

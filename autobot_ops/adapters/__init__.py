@@ -1,0 +1,1 @@
+"""The only modules that start processes or speak to the Docker engine."""

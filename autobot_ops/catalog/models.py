@@ -1,0 +1,136 @@
+"""What a row of a catalog is. Pure data; rules that span rows are in `rules.py`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+NAME = r"^[a-z][a-z0-9_]{0,30}$"
+LAST_CATALOG_NUMBER = 15
+"""Database numbers above this one are reserved for staging (restore, separation checks)."""
+
+
+def _unique(values: object) -> object:
+    if isinstance(values, list) and len({str(value) for value in values}) < len(values):
+        raise ValueError("an entry appears twice")
+    return values
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class AccessPattern(StrEnum):
+    """How a database is used; the runtime library tunes its connections by it."""
+
+    READ_HEAVY = "read-heavy"
+    WRITE_HEAVY = "write-heavy"
+    FREQUENT = "frequent"
+    LONG_TERM = "long-term"
+
+
+class AccessControl(StrEnum):
+    """How narrow the rights of an agent in a database are."""
+
+    STRICT = "strict"
+    MODERATE = "moderate"
+    BASIC = "basic"
+
+
+class Frequency(StrEnum):
+    """How often a tier is backed up."""
+
+    DAILY = "daily"
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+    NEVER = "never"
+
+
+class AccessRight(StrEnum):
+    """What an agent may do with the keys of a database."""
+
+    READ = "read"
+    WRITE = "write"
+    READ_WRITE = "read-write"
+
+    @property
+    def reads(self) -> bool:
+        """Whether values may be read."""
+        return self is not AccessRight.WRITE
+
+    @property
+    def writes(self) -> bool:
+        """Whether values may be changed."""
+        return self is not AccessRight.READ
+
+
+class AgentLayer(StrEnum):
+    """The shared image that an agent's own image stands on."""
+
+    BASE = "base"
+    AI = "ai"
+    WEB = "web"
+
+
+class Tier(_Row):
+    """A class of backups."""
+
+    frequency: Frequency
+    retention_days: int = Field(ge=0, le=3650)
+
+
+class SecurityLevel(_Row):
+    """How a database's data are protected."""
+
+    encryption: bool
+    access_control: AccessControl
+
+
+class Alerts(_Row):
+    """Limits that raise an alert when they are exceeded."""
+
+    memory_percent: int = Field(ge=1, le=100)
+    connections: int = Field(ge=1)
+    keys: int = Field(ge=1)
+
+
+class Database(_Row):
+    """One logical database of the Redis server."""
+
+    number: int
+    description: str = Field(min_length=1)
+    components: tuple[str, ...]
+    key_patterns: Annotated[tuple[str, ...], BeforeValidator(_unique)] = Field(min_length=1)
+    access_patterns: Annotated[tuple[AccessPattern, ...], BeforeValidator(_unique)] = Field(min_length=1)
+    tier: str
+    security_level: str
+    ttl_default: int | None = Field(ge=1)
+    alerts: Alerts
+
+
+class DatabaseCatalog(_Row):
+    """`config/redis-databases.yaml`."""
+
+    databases: dict[Annotated[str, Field(pattern=NAME)], Database] = Field(min_length=1)
+    tiers: dict[str, Tier] = Field(min_length=1)
+    security_levels: dict[str, SecurityLevel] = Field(min_length=1)
+
+
+class Agent(_Row):
+    """One agent of the stack."""
+
+    description: str = Field(min_length=1)
+    port: int = Field(ge=1024, le=65535)
+    layer: AgentLayer
+    databases: dict[str, AccessRight]
+    postgres: bool
+    egress: bool
+    capabilities: Annotated[tuple[str, ...], BeforeValidator(_unique)]
+
+
+class AgentCatalog(_Row):
+    """`config/agents.yaml`."""
+
+    agents: dict[Annotated[str, Field(pattern=NAME)], Agent] = Field(min_length=1)

@@ -1,0 +1,64 @@
+"""What every verb at the front door shares: our errors become Invoke's clean ends.
+
+Nothing heavy is imported here, because `inv --list` loads it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json as json_format
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from invoke.exceptions import Exit
+
+from autobot_ops.errors import Interrupted, OpsError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project's folder: paths start here, wherever `inv` was called."""
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Wrap a task: an OpsError ends it with `error:` and `hint:` lines and its exit code.
+
+    With `--json` the error is also the document on standard output. A defect of ours ends with
+    exit code 1 and one line too; AUTOBOT_DEBUG=1 shows its traceback.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        as_json = bool(kwargs.get("json"))
+        try:
+            return function(*args, **kwargs)
+        except OpsError as error:
+            raise _exit(error.message, error.hint, error.exit_code, as_json=as_json) from error
+        except KeyboardInterrupt as error:
+            hint = "What was done so far is consistent; repeat the command to go on."
+            raise _exit("interrupted", hint, Interrupted.exit_code, as_json=as_json) from error
+        except BrokenPipeError:
+            # The reader of our output has gone (`inv logs | head`): nothing is left to say.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise Exit("output closed", 0) from None
+        except Exit:
+            raise
+        except Exception as error:
+            if os.environ.get("AUTOBOT_DEBUG"):
+                raise
+            what = f"unexpected {type(error).__name__}: {error}".splitlines()[0]
+            hint = "This is a defect of the tool; AUTOBOT_DEBUG=1 shows where it happened."
+            raise _exit(what, hint, OpsError.exit_code, as_json=as_json) from error
+
+    return wrapped
+
+
+def _exit(message: str, hint: str, exit_code: int, *, as_json: bool) -> Exit:
+    if as_json:
+        document = {"error": {"message": message, "hint": hint, "exit_code": exit_code}}
+        sys.stdout.write(json_format.dumps(document) + "\n")
+    return Exit(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), exit_code)

@@ -1,0 +1,109 @@
+"""The one place that writes to the terminal and asks questions.
+
+Results go to standard output; remarks, progress and questions to standard error, so that a pipe
+gets results alone. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from autobot_ops.errors import RefusedForSafety
+
+_results = Console(highlight=False, soft_wrap=True)
+_remarks = Console(stderr=True, highlight=False, soft_wrap=True)
+
+STYLES = {
+    **dict.fromkeys(("healthy", "cached", "ok", "done"), "green"),
+    **dict.fromkeys(("built", "building", "starting", "warn"), "yellow"),
+    **dict.fromkeys(("unhealthy", "failed", "exited", "missing"), "bold red"),
+    "waiting": "dim",
+}
+"""Colours of the words that stand for a state; any other word is plain."""
+
+
+def say(text: str) -> None:
+    """A remark for the person who is watching."""
+    _remarks.print(Text(text))
+
+
+def warn(text: str) -> None:
+    """Something that isn't an error and should be read."""
+    _remarks.print(Text(f"warning: {text}", style="yellow"))
+
+
+def result(text: str) -> None:
+    """A line of the command's result."""
+    _results.print(Text(text))
+
+
+def emit_json(value: object) -> None:
+    """The command's result for a program: one JSON document."""
+    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """The command's result as a table; on a pipe the same, without colours and without a terminal's width."""
+    drawn = _table(title, columns, rows)
+    if _results.is_terminal:
+        _results.print(drawn)
+    else:
+        Console(file=sys.stdout, width=200, highlight=False).print(drawn)
+
+
+def confirm(question: str, *, assume_yes: bool) -> None:
+    """Return if the person agrees; otherwise RefusedForSafety. Without a terminal only --yes agrees."""
+    if assume_yes:
+        return
+    if not sys.stdin.isatty():
+        raise RefusedForSafety(f"{question} needs a yes", hint="Repeat the command with --yes.")
+    _remarks.print(Text(f"{question} [y/N] ", style="bold"), end="")
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise RefusedForSafety(
+            "not confirmed, nothing was done", hint="Answer y, or repeat the command with --yes."
+        )
+
+
+class Progress:
+    """Rows that change while work goes on: live on a terminal, one line per change of state elsewhere."""
+
+    def __init__(self, title: str, columns: Sequence[str], live: Live | None) -> None:
+        self._title, self._columns, self._live = title, columns, live
+        self._rows: dict[str, tuple[str, ...]] = {}
+
+    def update(self, name: str, state: str, *details: str) -> None:
+        """Set one row: its name, the state in a word, and what else the columns say."""
+        before = self._rows.get(name)
+        self._rows[name] = (name, state, *details)
+        if self._live is not None:
+            self._live.update(_table(self._title, self._columns, list(self._rows.values())))
+        elif before is None or before[1] != state:
+            say("  ".join(part for part in (name, state, *details) if part))
+
+
+@contextmanager
+def progress(title: str, columns: Sequence[str]) -> Iterator[Progress]:
+    """Show rows while work goes on; they vanish when it is done, since a result table follows."""
+    if not _remarks.is_terminal:
+        yield Progress(title, columns, None)
+        return
+    with Live(console=_remarks, transient=True, refresh_per_second=8) as live:
+        yield Progress(title, columns, live)
+
+
+def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(str(cell), style=STYLES.get(str(cell).split(" ")[0], "")) for cell in row))
+    return drawn

@@ -1,0 +1,143 @@
+"""The secret files of a stack: made once, readable by containers, never printed, never overwritten.
+
+Compose mounts single files, so a running container keeps seeing the file that it was started with.
+A file is therefore either complete under its name or not there at all.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from autobot_ops.catalog import Catalogs
+from autobot_ops.errors import ConfigurationError
+
+ROOTS_SECRETS_GROUP = 10999
+"""Group of the files where root runs the stack; containers join it (`group_add`). It has no other members."""
+
+OPERATOR_ROLES = ("operator", "monitor", "backup")
+"""Redis users that aren't agents: the tool's own, the exporter's, and the reader of the backup stream."""
+
+FILE_MODE = 0o440
+FOLDER_MODE = 0o700
+PASSWORD_BYTES = 32
+
+
+class SecretUnreadable(ConfigurationError):
+    """A secret file exists and can't be used."""
+
+
+def redis_password_name(user: str) -> str:
+    """The file of a Redis user's password."""
+    return f"redis_{user}_password"
+
+
+def postgres_password_name(role: str) -> str:
+    """The file of a PostgreSQL role's password."""
+    return f"postgres_{role}_password"
+
+
+def password_names(catalogs: Catalogs) -> tuple[str, ...]:
+    """Every password that the stack needs, by file name."""
+    redis_users = (*catalogs.agents, *OPERATOR_ROLES)
+    postgres_roles = ("superuser", *(name for name, agent in catalogs.agents.items() if agent.postgres))
+    return (*map(redis_password_name, redis_users), *map(postgres_password_name, postgres_roles))
+
+
+def secrets_group() -> int:
+    """The group that secret files get and containers join: root may choose it, others have their own."""
+    return ROOTS_SECRETS_GROUP if os.geteuid() == 0 else os.getegid()
+
+
+def missing_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Those of the files that don't exist yet."""
+    return tuple(name for name in names if not (folder / name).exists())
+
+
+def make_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Make the missing ones, each 43 random characters; returns which were made.
+
+    A crash leaves complete files and at most one file with a `.new-` prefix that nothing reads.
+    """
+    prepare_folder(folder)
+    return tuple(name for name in names if _make_once(folder / name, secrets.token_urlsafe(PASSWORD_BYTES)))
+
+
+def read_secret(folder: Path, name: str) -> str:
+    """A secret's text. Raises SecretUnreadable; the message never holds the secret."""
+    path = folder / name
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SecretUnreadable(
+            f"the secret {path} can't be read", hint=f"Check its owner and permissions, or remove {path}."
+        ) from error
+    if not text:
+        raise SecretUnreadable(f"the secret {path} is empty", hint=f"Remove {path} and run: inv config.init")
+    return text
+
+
+def loose_secrets(folder: Path) -> tuple[str, ...]:
+    """Files that more than owner and group can read, or anybody can write."""
+    if not folder.is_dir():
+        return ()
+    return tuple(
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & ~0o640
+    )
+
+
+def write_derived(folder: Path, name: str, text: str) -> bool:
+    """Write a file that is derived from secrets (the ACL file); returns whether its content changed.
+
+    In place, on the same inode: the file is mounted into a running container, which shall see the
+    new content. A crash in the middle leaves a file that the next run writes again.
+    """
+    prepare_folder(folder)
+    path = folder / name
+    if _make_once(path, text):
+        return True
+    path.chmod(FILE_MODE | stat.S_IWUSR)
+    try:
+        if path.read_text(encoding="utf-8") == text:
+            return False
+        with path.open("r+", encoding="utf-8") as file:
+            file.write(text)
+            file.truncate()
+            file.flush()
+            os.fsync(file.fileno())
+    finally:
+        path.chmod(FILE_MODE)
+    return True
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder for secrets, closed to others. The folder above it stays as it is, if it exists."""
+    folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+    folder.chmod(FOLDER_MODE)
+
+
+def _make_once(path: Path, text: str) -> bool:
+    """Make a file with its content and permissions at one stroke; False if it exists."""
+    if path.exists():
+        return False
+    complete = path.with_name(f".new-{path.name}-{os.getpid()}")
+    descriptor = os.open(complete, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchown(file.fileno(), -1, secrets_group())
+            os.fchmod(file.fileno(), FILE_MODE)
+            os.fsync(file.fileno())
+        # A link fails where the name exists: a secret that somebody else made meanwhile stays.
+        os.link(complete, path)
+    except FileExistsError:
+        return False
+    finally:
+        complete.unlink()
+    return True

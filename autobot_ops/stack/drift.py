@@ -1,0 +1,159 @@
+"""Compare what is derived from the catalogs with the catalogs. Reads files, changes nothing.
+
+Each `check_*` yields the problems of one derived thing; `compare_derived` runs them all. The
+catalogs themselves are valid when this is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from autobot_ops.catalog import Agent, Catalogs
+from autobot_ops.settings import Settings
+from autobot_ops.validation import Problem
+from autobot_ops.yaml_source import YamlSource, load_yaml
+
+AGENTS_COMPOSE = "compose/agents.yml"
+BASE_COMPOSE = "compose/base.yml"
+REDIS_CONF = "docker/redis/redis.conf"
+ENVIRONMENT_FILES = ("common", "redis", "agents")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One derived thing, what it comes from, and where the two disagree."""
+
+    derived: str
+    source: str
+    problems: tuple[Problem, ...]
+
+
+def compare_derived(settings: Settings, catalogs: Catalogs) -> list[Comparison]:
+    """Every derived thing of this project's folder, compared with its source."""
+    root = settings.root
+    agents_compose = load_yaml(root / AGENTS_COMPOSE, name=AGENTS_COMPOSE)
+    base_compose = load_yaml(root / BASE_COMPOSE, name=BASE_COMPOSE)
+    redis_environment = "docker/env/redis.env.example"
+    found = [
+        (
+            redis_environment,
+            "redis-databases.yaml",
+            check_database_numbers(root, redis_environment, catalogs),
+        ),
+        (AGENTS_COMPOSE, "agents.yaml", check_agent_services(agents_compose, catalogs)),
+        (BASE_COMPOSE, "agents.yaml", check_postgres_roles(base_compose, catalogs)),
+        (REDIS_CONF, "stack.yaml", check_redis_databases(root, settings)),
+    ]
+    for name in ENVIRONMENT_FILES:
+        local, example = f"docker/env/{name}.env", f"docker/env/{name}.env.example"
+        if (root / local).exists():
+            found.append((local, example, check_local_environment(root, local, example)))
+            if name == "redis":
+                found.append((local, "redis-databases.yaml", check_database_numbers(root, local, catalogs)))
+    return [Comparison(derived, source, tuple(problems)) for derived, source, problems in found]
+
+
+def parse_environment(path: Path) -> dict[str, tuple[int, str]]:
+    """Variables of an env file with their lines: name → (line, value). Comments and blanks are skipped."""
+    variables: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(path.read_text().splitlines(), start=1):
+        name, separator, value = line.partition("=")
+        if separator and not line.lstrip().startswith("#"):
+            variables[name.strip()] = (number, value.strip())
+    return variables
+
+
+def check_database_numbers(root: Path, file: str, catalogs: Catalogs) -> Iterator[Problem]:
+    """`REDIS_DB_<NAME>` for exactly the catalog's databases, with the catalog's numbers."""
+    variables = parse_environment(root / file)
+    expected = {f"REDIS_DB_{name.upper()}": row.number for name, row in catalogs.databases.items()}
+    for name, number in expected.items():
+        line, value = variables.get(name, (1, ""))
+        if value != str(number):
+            yield Problem(
+                f"{file}:{line}", f"{name} is '{value}', the catalog says {number}", f"Set {name}={number}."
+            )
+    for name, (line, _) in variables.items():
+        if name.startswith("REDIS_DB_") and name not in expected:
+            yield Problem(f"{file}:{line}", f"{name} names no database of the catalog", "Remove the line.")
+
+
+def check_local_environment(root: Path, local: str, example: str) -> Iterator[Problem]:
+    """A local env file has every variable of its example; a new one would be missing at run time."""
+    missing = set(parse_environment(root / example)) - set(parse_environment(root / local))
+    for name in sorted(missing):
+        yield Problem(local, f"{name} is missing, {example} has it", f"Copy the line from {example}.")
+
+
+def check_redis_databases(root: Path, settings: Settings) -> Iterator[Problem]:
+    """The server's `databases` is the setting of the same meaning."""
+    for number, line in enumerate((root / REDIS_CONF).read_text().splitlines(), start=1):
+        if match := re.match(r"databases\s+(\d+)", line):
+            if int(match[1]) != settings.redis_databases:
+                yield Problem(
+                    f"{REDIS_CONF}:{number}",
+                    f"databases is {match[1]}, redis_databases says {settings.redis_databases}",
+                    "Make the two equal.",
+                )
+            return
+    yield Problem(REDIS_CONF, "databases is missing", f"Add a line 'databases {settings.redis_databases}'.")
+
+
+def check_agent_services(compose: YamlSource, catalogs: Catalogs) -> Iterator[Problem]:
+    """One service per agent, with its port, name, networks and secrets."""
+    services = compose.data.get("services", {})
+    for service_name in sorted(set(services) - {f"{name}-agent" for name in catalogs.agents}):
+        place = compose.place(("services", service_name))
+        yield Problem(
+            place, f"service '{service_name}' is no agent of agents.yaml", "Add the agent or remove it."
+        )
+    for name, agent in catalogs.agents.items():
+        service_name = f"{name}-agent"
+        if service_name not in services:
+            yield Problem(compose.name, f"agent '{name}' has no service", f"Add a service '{service_name}'.")
+            continue
+        place = compose.place(("services", service_name))
+        for what, actual, expected in _service_facts(services[service_name], name, agent):
+            if actual != expected:
+                yield Problem(
+                    place,
+                    f"{what} of '{service_name}' is {actual}, agents.yaml says {expected}",
+                    f"Correct {what}.",
+                )
+
+
+def _service_facts(
+    service: Mapping[str, Any], name: str, agent: Agent
+) -> Iterator[tuple[str, object, object]]:
+    """(what, actual, expected) for everything of a service that agents.yaml decides."""
+    environment = service.get("environment", {})
+    yield "AGENT_NAME", environment.get("AGENT_NAME"), name
+    yield "REDIS_USERNAME", environment.get("REDIS_USERNAME"), name
+    expected_port = (
+        f"${{AUTOBOT_BIND_ADDRESS:-127.0.0.1}}:${{AUTOBOT_{name.upper()}_PORT:-{agent.port}}}:8000"
+    )
+    yield "ports", service.get("ports"), [expected_port]
+    yield "egress", "egress" in service.get("networks", []), agent.egress
+    yield "POSTGRES_USER", environment.get("POSTGRES_USER"), name if agent.postgres else None
+    secrets = {(each["source"], each["target"]) for each in service.get("secrets", [])}
+    expected_secrets = {(f"redis_{name}_password", "redis_password")}
+    if agent.postgres:
+        expected_secrets.add((f"postgres_{name}_password", "postgres_password"))
+    yield "secrets", sorted(secrets), sorted(expected_secrets)
+    yield "dependency on postgres", "postgres" in service.get("depends_on", {}), agent.postgres
+
+
+def check_postgres_roles(compose: YamlSource, catalogs: Catalogs) -> Iterator[Problem]:
+    """PostgreSQL gets a role's password for exactly the agents that have a role."""
+    service = compose.data.get("services", {}).get("postgres", {})
+    expected = {f"postgres_{name}_password" for name, agent in catalogs.agents.items() if agent.postgres}
+    actual = set(service.get("secrets", [])) - {"postgres_superuser_password"}
+    place = compose.place(("services", "postgres", "secrets"))
+    for name in sorted(expected - actual):
+        yield Problem(place, f"secret '{name}' is missing", "Add it to the secrets of postgres.")
+    for name in sorted(actual - expected):
+        yield Problem(place, f"secret '{name}' belongs to no agent with postgres", "Remove it.")

@@ -1,0 +1,91 @@
+"""What `inv up` has to do, as data. Pure: no Docker, no clock, no files, no printing.
+
+The printed plan is the dry run, the log and the golden test at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from autobot_ops.stack.compose import ABSENT, DIFFERENT, STOPPED, Service, start_order
+from autobot_ops.stack.health import ContainerState
+
+KEEP, CREATE, RECREATE, START, RESTART = "keep", "create", "recreate", "start", "restart"
+WRITE, MAKE_SECRET, BUILD, LOAD_USERS = "write", "make", "build", "load"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do, to what, and why."""
+
+    action: str
+    target: str
+    cause: str
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}: {self.cause}"
+
+
+@dataclass(frozen=True)
+class StartPlan:
+    """What to do with each service, in stages: a stage begins when the one before it is healthy."""
+
+    stages: tuple[tuple[Step, ...], ...]
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """All steps in order."""
+        return tuple(step for stage in self.stages for step in stage)
+
+    @property
+    def changes(self) -> tuple[Step, ...]:
+        """The steps that do something."""
+        return tuple(step for step in self.steps if step.action != KEEP)
+
+
+def plan_preparation(
+    *,
+    files: Mapping[str, str],
+    missing_secrets: Sequence[str],
+    users_differ: bool,
+    redis_runs: bool,
+    missing_images: Iterable[str],
+) -> tuple[Step, ...]:
+    """What must be there before a container can start. `files` maps a path to why it must be written."""
+    steps = [Step(WRITE, path, cause) for path, cause in files.items()]
+    steps += [Step(MAKE_SECRET, f"secret {name}", "it is missing") for name in missing_secrets]
+    if users_differ:
+        steps.append(Step(WRITE, "secret redis_users_acl", "catalogs and passwords say otherwise"))
+        if redis_runs:
+            steps.append(Step(LOAD_USERS, "users into redis", "it runs with the former ones"))
+    steps += [Step(BUILD, f"image {image}", "it is missing") for image in missing_images]
+    return tuple(steps)
+
+
+def plan_start(
+    services: Mapping[str, Service],
+    found: Mapping[str, str],
+    containers: Mapping[str, ContainerState],
+) -> StartPlan:
+    """What to do with each service. `found` is Compose's own comparison; what it lacks has no image yet."""
+    return StartPlan(
+        tuple(
+            tuple(_step(services[name], found.get(name), containers.get(name)) for name in stage)
+            for stage in start_order(services)
+        )
+    )
+
+
+def _step(service: Service, found: str | None, container: ContainerState | None) -> Step:
+    if found == ABSENT or container is None:
+        return Step(CREATE, service.name, "it isn't there")
+    if found is None or (found == DIFFERENT and container.image != service.image):
+        return Step(RECREATE, service.name, f"its image becomes {service.image}")
+    if found == DIFFERENT:
+        return Step(RECREATE, service.name, "its description changed")
+    if container.status == "restarting":
+        return Step(RESTART, service.name, f"it keeps ending, {container.restarts} times so far")
+    if found == STOPPED or container.status != "running":
+        return Step(START, service.name, f"it is {container.status}")
+    return Step(KEEP, service.name, f"it is as described and {container.word}")

@@ -1,0 +1,91 @@
+"""What a stack needs on disk before it starts: environment files, secrets, Redis' users, .env.
+
+`observe_files` looks, `apply_files` writes. Nothing that exists is overwritten, but for what is
+derived: the numbers in redis.env, the users, and the .env of the same project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autobot_ops.errors import ConfigurationError
+from autobot_ops.isolation import secrets
+from autobot_ops.isolation.acl import ACL_FILE, render_acl
+from autobot_ops.stack.environment import (
+    DOTENV,
+    dotenv_project,
+    own_environment_files,
+    render_dotenv,
+    write_private_file,
+)
+from autobot_ops.stack.stack import Stack
+
+
+class LooseSecrets(ConfigurationError):
+    """Secret files that others than their group can read."""
+
+
+@dataclass(frozen=True)
+class FileWork:
+    """Files to write (path → text, and path → why), secrets to make, and whether Redis' users differ."""
+
+    texts: Mapping[Path, str]
+    causes: Mapping[str, str]
+    missing_secrets: tuple[str, ...]
+    users_differ: bool
+
+    @property
+    def lines(self) -> list[str]:
+        """The work as text, one line per file."""
+        made = [f"secret {name}: it is missing" for name in self.missing_secrets]
+        users = [f"secret {ACL_FILE}: catalogs and passwords say otherwise"] if self.users_differ else []
+        return [*(f"{path}: {cause}" for path, cause in self.causes.items()), *made, *users]
+
+
+def observe_files(stack: Stack, environment: Mapping[str, str]) -> FileWork:
+    """What differs from what must be there. Raises LooseSecrets, ExampleMissing or SecretUnreadable."""
+    root, folder = stack.settings.root, stack.settings.secrets_dir
+    if loose := secrets.loose_secrets(folder):
+        raise LooseSecrets(
+            f"others can read the secret {folder / loose[0]}",
+            hint=f"Treat it as known: remove the file and run inv up, or at least chmod 0440 {folder}/*",
+        )
+    wanted = own_environment_files(root, stack.catalogs)
+    dotenv = root / DOTENV
+    present = dotenv.read_text(encoding="utf-8") if dotenv.exists() else None
+    # .env stands for one stack; a second one in the same clone leaves it alone.
+    if present is None or dotenv_project(present) in {None, stack.settings.project}:
+        wanted[dotenv] = render_dotenv(environment)
+    texts = {path: text for path, text in wanted.items() if _text_of(path) != text}
+    causes = {
+        str(path.relative_to(root)): "it is out of date" if path.exists() else "it is missing"
+        for path in texts
+    }
+    missing = secrets.missing_secrets(folder, secrets.password_names(stack.catalogs))
+    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != _users(stack)
+    return FileWork(texts, causes, missing, users_differ)
+
+
+def apply_files(stack: Stack, work: FileWork) -> None:
+    """Write what `observe_files` found. A crash leaves each file whole, old or new; a second run goes on."""
+    secrets.make_secrets(stack.settings.secrets_dir, work.missing_secrets)
+    if work.users_differ:
+        secrets.write_derived(stack.settings.secrets_dir, ACL_FILE, _users(stack))
+    for path, text in work.texts.items():
+        write_private_file(path, text)
+
+
+def _users(stack: Stack) -> str:
+    folder = stack.settings.secrets_dir
+    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
+    passwords = {user: secrets.read_secret(folder, secrets.redis_password_name(user)) for user in users}
+    return render_acl(stack.catalogs, passwords)
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None

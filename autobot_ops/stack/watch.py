@@ -1,0 +1,115 @@
+"""Wait until services are healthy, and stop at the first certain failure.
+
+`judge` is pure. The waiting polls, because it must notice what never happens as well.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+
+from autobot_ops.stack.health import ContainerState
+
+POLL_SECONDS = 0.3
+CERTAIN_RESTARTS = 2
+"""A service that ends twice while it is watched won't come up by itself."""
+
+_CERTAIN_PROBES = re.compile(r"WRONGPASS|NOAUTH|NOPERM|executable file not found")
+_CERTAIN_EXIT_CODES = {2, 126, 127}
+"""Wrong configuration in our entrypoints' words, and what can't be executed: waiting mends neither."""
+
+Observe = Callable[[], Mapping[str, ContainerState]]
+OnChange = Callable[[str, str, float], None]
+"""Called with service, state in a word, and seconds since the waiting began."""
+
+
+class Verdict(Enum):
+    """What one look at a service says."""
+
+    WAITING = "waiting"
+    WELL = "well"
+    FAILED = "failed"
+
+
+class Failure(Exception):
+    """A service failed for certain, or isn't healthy in time. Not for users: `up` makes a diagnosis of it."""
+
+    def __init__(self, service: str, state: ContainerState | None, *, in_time: bool) -> None:
+        super().__init__(service)
+        self.service, self.state, self.in_time = service, state, in_time
+
+
+def judge(now: ContainerState | None, first: ContainerState | None) -> Verdict:
+    """What the state means. `first` is the state when the watching began, None if there was none.
+
+    An unhealthy state from before is history until a probe after it says the same.
+    """
+    if now is None:
+        return Verdict.WAITING
+    same_container = first is not None and first.id == now.id
+    # A start by hand sets the engine's count back to 0.
+    before = first.restarts if first and same_container and first.restarts <= now.restarts else 0
+    crashed = now.status in {"exited", "dead", "restarting"}
+    if now.error or now.status in {"exited", "dead"} or now.restarts - before >= CERTAIN_RESTARTS:
+        return Verdict.FAILED
+    if crashed and (now.out_of_memory or now.exit_code in _CERTAIN_EXIT_CODES):
+        return Verdict.FAILED
+    if now.is_well:
+        return Verdict.WELL
+    probe = now.last_probe
+    if probe and probe.exit_code:
+        stale = same_container and first and first.last_probe and first.last_probe.ended == probe.ended
+        if not stale and (now.health == "unhealthy" or _CERTAIN_PROBES.search(probe.output)):
+            return Verdict.FAILED
+    return Verdict.WAITING
+
+
+def wait_until_well(
+    observe: Observe,
+    services: Iterable[str],
+    *,
+    seconds: float,
+    first: Mapping[str, ContainerState],
+    on_change: OnChange,
+) -> dict[str, float]:
+    """Seconds that each service took from now on.
+
+    Raises Failure at the first certain one, or when `seconds` are over.
+    """
+    began = time.monotonic()
+    took: dict[str, float] = {}
+    words: dict[str, str] = {}
+    worst: dict[str, ContainerState] = {}
+    names = list(services)
+    while True:
+        states = observe()
+        elapsed = time.monotonic() - began
+        for name in names:
+            state = states.get(name)
+            word = state.word if state else "waiting"
+            if words.get(name) != word:
+                words[name] = word
+                on_change(name, word, elapsed)
+            if state and state.status != "running":
+                # Between two crashes it runs for a moment; how it ended is what the diagnosis needs.
+                worst[name] = state
+            match judge(state, first.get(name)):
+                case Verdict.WELL:
+                    took.setdefault(name, elapsed)
+                case Verdict.FAILED:
+                    raise Failure(name, _telling(state, worst.get(name)), in_time=True)
+                case Verdict.WAITING:
+                    took.pop(name, None)
+        if len(took) == len(names):
+            return took
+        if elapsed > seconds:
+            late = next(name for name in names if name not in took)
+            raise Failure(late, _telling(states.get(late), worst.get(late)), in_time=False)
+        time.sleep(POLL_SECONDS)
+
+
+def _telling(state: ContainerState | None, worst: ContainerState | None) -> ContainerState | None:
+    """The state that says more about a failure."""
+    return worst if worst is not None and (state is None or state.status == "running") else state

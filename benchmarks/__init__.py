@@ -1,0 +1,1 @@
+"""Measurements, run with `nox -s bench -- NAME`; all use the one harness."""

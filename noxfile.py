@@ -1,0 +1,88 @@
+"""Sessions that check the project. `nox` runs the default ones, in this order; `nox -l` lists all.
+
+They share the environment that scripts/bootstrap made: what is tested is what is used.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import nox
+
+nox.needs_version = ">=2024.10"
+nox.options.default_venv_backend = "none"
+nox.options.stop_on_first_error = True
+nox.options.sessions = ["lint", "types", "unit", "repository", "component", "integration"]
+
+VENV_BIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv", "bin")  # noqa: PTH100, PTH118, PTH120
+os.environ["PATH"] = f"{VENV_BIN}{os.pathsep}{os.environ['PATH']}"
+
+SHELL_SCRIPTS = ("scripts", "docker", ".ci")
+
+
+def shell_scripts(session: nox.Session) -> list[str]:
+    """Every committed file that is a shell script by its first line."""
+    found = session.run(
+        "git", "grep", "-lE", r"^#!.*\b(ba)?sh$", "--", *SHELL_SCRIPTS, silent=True, external=True
+    )
+    return str(found).split()
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, formatting, import contracts, shell scripts, Dockerfiles, YAML."""
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+    session.run("shellcheck", *shell_scripts(session))
+    dockerfiles = session.run("git", "ls-files", "docker/**/Dockerfile*", silent=True, external=True)
+    session.run("hadolint", *str(dockerfiles).split())
+    session.run("yamllint", "--strict", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    session.run("mypy", "autobot_ops", "src", "tests", "benchmarks", "tasks.py", "noxfile.py")
+
+
+def pytest(session: nox.Session, folder: str, *arguments: str) -> None:
+    """Run one folder of tests; an empty one is a failure, since a check must be able to fail."""
+    session.run("pytest", f"tests/{folder}", *arguments, *session.posargs)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Tests that need nothing."""
+    pytest(session, "unit", "-q")
+
+
+@nox.session
+def repository(session: nox.Session) -> None:
+    """Whether the files of the project agree with each other."""
+    pytest(session, "repository", "-q")
+
+
+@nox.session
+def component(session: nox.Session) -> None:
+    """Tests against real servers that run as processes: Redis, PostgreSQL, Chromium."""
+    session.run("scripts/install-test-servers", external=True)
+    pytest(session, "component", "-q")
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Build the images, start a stack of its own name and ports, and test the live containers."""
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+    pytest(session, "integration", "-v")
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure: nox -s bench -- NAME runs benchmarks/NAME.py."""
+    if not session.posargs:
+        session.error("name a benchmark: nox -s bench -- NAME")
+    name, *arguments = session.posargs
+    session.run("python", "-m", f"benchmarks.{name}", *arguments)

@@ -1,0 +1,232 @@
+"""AutoBot's front door. Each task loads the settings, calls the library and shows what it returns."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from invoke import Collection, Context, task
+
+from autobot_ops.command import ROOT, verb
+
+if TYPE_CHECKING:
+    from autobot_ops.stack.stack import Stack
+
+
+@task(name="show", default=True, help={"json": "print one JSON document"})
+@verb
+def config_show(context: Context, json: bool = False) -> None:
+    """Show the resolved configuration and where each value came from."""
+    from autobot_ops import frontend
+    from autobot_ops.settings import resolve_settings
+
+    resolved = resolve_settings(ROOT, os.environ)
+    values = resolved.settings.model_dump(mode="json", include=set(resolved.origins))
+    if json:
+        frontend.emit_json(
+            {field: {"value": values[field], "from": resolved.origins[field]} for field in values}
+        )
+        return
+    rows = [(field, values[field], resolved.origins[field]) for field in values]
+    frontend.table("", ("setting", "value", "from"), rows)
+
+
+# ---- the stack's life ---------------------------------------------------------------------------
+
+
+def _stack() -> Stack:
+    from autobot_ops.settings import load_settings
+    from autobot_ops.stack.stack import open_stack
+
+    return open_stack(ROOT, load_settings(ROOT, os.environ))
+
+
+@task(
+    help={
+        "dry_run": "show what would be done, change nothing",
+        "json": "print one JSON document",
+        "build": "build images that are missing (--no-build: refuse instead)",
+    }
+)
+@verb
+def up(context: Context, dry_run: bool = False, json: bool = False, build: bool = True) -> None:
+    """Start the stack and wait until every service is healthy."""
+    import time
+    from dataclasses import asdict
+
+    from autobot_ops import frontend
+    from autobot_ops.stack.failure import StackFailure
+    from autobot_ops.stack.references import build_missing, images_to_run
+    from autobot_ops.stack.up import apply_up, plan_up
+
+    began = time.monotonic()
+    stack = _stack()
+    images = images_to_run(stack, os.environ)
+    plan = plan_up(stack, images)
+    if dry_run or context.config.run.dry:
+        if json:
+            frontend.emit_json(
+                {"project": stack.settings.project, "steps": [asdict(step) for step in plan.steps]}
+            )
+        for step in () if json else plan.steps:
+            frontend.result(str(step))
+        return
+    for step in plan.preparation:
+        frontend.say(str(step))
+    builder = build_missing(stack) if build else None
+    try:
+        with frontend.progress("", ("service", "state", "seconds")) as progress:
+            reports = apply_up(
+                stack,
+                images,
+                plan,
+                build_images=builder,
+                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f}"),
+            )
+    except StackFailure as failure:
+        frontend.say(failure.report)
+        raise
+    seconds = round(time.monotonic() - began, 1)
+    if json:
+        rows = [asdict(report) for report in reports]
+        frontend.emit_json({"project": stack.settings.project, "seconds": seconds, "services": rows})
+        return
+    frontend.table(
+        f"{stack.settings.project}: {len(reports)} services healthy in {seconds} s",
+        ("service", "health", "URL", "seconds"),
+        [
+            (r.service, r.health, r.url, "as it was" if r.seconds is None else f"{r.seconds:.1f}")
+            for r in reports
+        ],
+    )
+
+
+@task(
+    help={
+        "volumes": "remove the data as well; asks first",
+        "yes": "don't ask",
+        "dry_run": "show what would be removed, remove nothing",
+    }
+)
+@verb
+def down(context: Context, volumes: bool = False, yes: bool = False, dry_run: bool = False) -> None:
+    """Stop the stack and remove its containers; data stay unless --volumes says otherwise."""
+    from autobot_ops import frontend
+    from autobot_ops.stack.down import apply_down, plan_down
+
+    stack = _stack()
+    plan = plan_down(stack, volumes=volumes)
+    if dry_run or context.config.run.dry:
+        frontend.result("\n".join(plan.lines))
+        return
+    if not plan.lines:
+        frontend.say(f"nothing of {stack.settings.project} is there")
+        return
+    if plan.volumes:
+        frontend.say("\n".join(plan.lines))
+        frontend.confirm(f"delete the data of {stack.settings.project} for good?", assume_yes=yes)
+    apply_down(stack, plan)
+    frontend.say(
+        f"removed {len(plan.containers)} containers"
+        + (f" and {len(plan.volumes)} volumes" * bool(plan.volumes))
+    )
+
+
+@task(help={"json": "print one JSON document", "watch": "show it again every two seconds, until Ctrl-C"})
+@verb
+def status(context: Context, json: bool = False, watch: bool = False) -> None:
+    """Show every service: health, address, image, how long it has been up."""
+    import time
+    from dataclasses import asdict
+    from datetime import UTC, datetime
+
+    from autobot_ops import frontend
+    from autobot_ops.stack.status import status_rows
+
+    stack = _stack()
+    while True:
+        rows = status_rows(stack.service_names, stack.observe(), datetime.now(UTC))
+        if json:
+            frontend.emit_json({"project": stack.settings.project, "services": [asdict(row) for row in rows]})
+        else:
+            frontend.table(
+                stack.settings.project,
+                ("service", "health", "URL", "image", "up", "restarts", "remark"),
+                [row.cells for row in rows],
+            )
+        if not watch:
+            return
+        time.sleep(2)
+
+
+@task(
+    positional=["service"],
+    optional=["service"],
+    help={
+        "service": "one service or agent; all without it",
+        "follow": "go on until Ctrl-C",
+        "tail": "lines of each",
+    },
+)
+@verb
+def logs(context: Context, service: str = "", follow: bool = False, tail: int = 100) -> None:
+    """Show what the services wrote."""
+    stack = _stack()
+    chosen = [stack.service_name(service, stack.observe())] if service else []
+    following = ["--follow"] if follow else []
+    stack.compose_for_looking().execute("logs", "--tail", str(tail), *following, *chosen)
+
+
+@task(help={"service": "a service or agent"})
+@verb
+def shell(context: Context, service: str) -> None:
+    """Open a shell in a service's container."""
+    stack = _stack()
+    stack.compose_for_looking().execute("exec", stack.service_name(service, stack.observe()), "bash")
+
+
+@task(positional=["service"], help={"service": "a service or agent; the whole stack without it"})
+@verb
+def restart(context: Context, service: str = "") -> None:
+    """Restart services and wait until they are healthy again."""
+    from autobot_ops import frontend
+    from autobot_ops.stack.failure import StackFailure
+    from autobot_ops.stack.restart import restart_services
+
+    stack = _stack()
+    try:
+        with frontend.progress("", ("service", "state", "seconds")) as progress:
+            took = restart_services(
+                stack,
+                service,
+                on_change=lambda name, state, seconds: progress.update(name, state, f"{seconds:.1f}"),
+            )
+    except StackFailure as failure:
+        frontend.say(failure.report)
+        raise
+    frontend.table("", ("service", "seconds"), [(name, f"{seconds:.1f}") for name, seconds in took.items()])
+
+
+@task(name="init")
+@verb
+def config_init(context: Context) -> None:
+    """Make environment files, secrets and .env, so that plain `docker compose` works too."""
+    from autobot_ops import frontend
+    from autobot_ops.stack.prepare import apply_files, observe_files
+    from autobot_ops.stack.references import images_to_run
+
+    stack = _stack()
+    work = observe_files(stack, stack.environment(images_to_run(stack, os.environ)))
+    apply_files(stack, work)
+    for line in work.lines:
+        frontend.result(line)
+
+
+config = Collection("config")
+config.add_task(config_show)
+config.add_task(config_init)
+
+namespace = Collection()
+namespace.add_collection(config)
+for lifecycle_task in (up, down, status, logs, shell, restart):
+    namespace.add_task(lifecycle_task)

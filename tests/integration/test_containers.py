@@ -1,0 +1,90 @@
+"""What holds for every container: user, root, capabilities, limits, what is not in the image."""
+
+from __future__ import annotations
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from tests.integration.conftest import Stack
+
+NOT_AT_RUN_TIME = ("gcc", "cc", "g++", "make", "curl", "wget", "git", "uv", "pip", "pip3")
+
+
+@pytest.fixture
+def host(stack: Stack, service_name: str) -> Host:
+    """The container of a service, seen from inside."""
+    return testinfra.get_host(f"docker://{stack.project}-{service_name}")
+
+
+def test_runs_as_a_numeric_user_above_10000(stack: Stack, service_name: str, host: Host) -> None:
+    assert int(stack.container(service_name).attrs["Config"]["User"].split(":")[0]) > 10000
+    assert int(host.check_output("id -u")) > 10000
+
+
+def test_holds_no_capability_and_can_gain_none(stack: Stack, service_name: str, host: Host) -> None:
+    host_config = stack.container(service_name).attrs["HostConfig"]
+    assert host_config["CapDrop"] == ["ALL"]
+    assert not host_config["CapAdd"]
+    assert not host_config["Privileged"]
+    assert any(option.startswith("no-new-privileges") for option in host_config["SecurityOpt"])
+    status = host.check_output("cat /proc/1/status")
+    fields = dict(line.split(":", 1) for line in status.splitlines() if ":" in line)
+    assert int(fields["CapEff"], 16) == 0
+    assert fields["NoNewPrivs"].strip() == "1"
+    assert fields["Seccomp"].strip() == "2"
+
+
+def test_cannot_write_to_its_root(stack: Stack, service_name: str, host: Host) -> None:
+    assert stack.container(service_name).attrs["HostConfig"]["ReadonlyRootfs"]
+    for folder in ("/", "/etc", "/usr/bin"):
+        assert host.run(f"touch {folder}/planted").rc != 0
+
+
+def test_can_write_to_its_own_volume(stack: Stack, service_name: str, host: Host) -> None:
+    volumes = [each for each in stack.container(service_name).attrs["Mounts"] if each["Type"] == "volume"]
+    assert volumes
+    for volume in volumes:
+        path = f"{volume['Destination']}/.written-by-a-test"
+        assert host.run(f"touch {path} && rm {path}").rc == 0, volume["Destination"]
+
+
+def test_has_limits_of_memory_cpu_and_processes(stack: Stack, service_name: str) -> None:
+    host_config = stack.container(service_name).attrs["HostConfig"]
+    assert host_config["Memory"] > 0
+    assert host_config["NanoCpus"] > 0
+    assert host_config["PidsLimit"] > 0
+    assert host_config["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host_config["LogConfig"]["Config"]["max-size"]
+    assert {each["Name"] for each in host_config["Ulimits"]} >= {"nofile", "core"}
+
+
+def test_publishes_on_loopback_only(stack: Stack, service_name: str) -> None:
+    ports = stack.container(service_name).attrs["NetworkSettings"]["Ports"] or {}
+    addresses = {binding["HostIp"] for bindings in ports.values() for binding in bindings or []}
+    assert addresses <= {"127.0.0.1"}
+    assert bool(addresses) is service_name.endswith("-agent")
+
+
+def test_has_tini_as_its_first_process(service_name: str, host: Host) -> None:
+    assert host.check_output("cat /proc/1/comm") == "tini"
+
+
+def test_contains_no_compiler_downloader_or_installer(service_name: str, host: Host) -> None:
+    found = [name for name in NOT_AT_RUN_TIME if host.run(f"command -v {name}").rc == 0]
+    assert not found
+
+
+def test_contains_no_setuid_file_and_no_package_lists(service_name: str, host: Host) -> None:
+    assert host.run("find / -xdev -perm /6000 -type f 2>/dev/null").stdout == ""
+    assert host.run("find /var/lib/apt/lists /var/cache/apt -type f 2>/dev/null").stdout == ""
+
+
+def test_shows_no_secret_in_environment_or_image(stack: Stack, service_name: str) -> None:
+    secrets = [path.read_text().strip() for path in stack.secrets_dir.glob("*_password")]
+    assert len(secrets) > len(stack.catalogs.agents)
+    container = stack.container(service_name)
+    image = container.image
+    assert image is not None
+    shown = f"{container.attrs} {image.attrs} {image.history()} {container.logs()!r}"
+    assert not [secret for secret in secrets if secret in shown]

@@ -1,0 +1,25 @@
+"""Unit tests need nothing: no process, no socket, no environment of the machine they run on."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from typing import Any, NoReturn
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_world(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit test that starts a process or opens a connection is in the wrong folder."""
+
+    def refuse(*_: Any, **__: Any) -> NoReturn:
+        raise AssertionError("a unit test must not start processes or open connections")
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+    monkeypatch.setattr(os, "system", refuse)
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    for name in list(os.environ):
+        if name.startswith(("AUTOBOT_", "REDIS_", "POSTGRES_")):
+            monkeypatch.delenv(name)
