@@ -309,7 +309,9 @@ def _options_key(options: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
 
 
 def _same_server(one: RedisSettings, other: RedisSettings) -> bool:
-    return (one.host, one.port, one.username, one.tls) == (other.host, other.port, other.username, other.tls)
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("host", "port", "username", "tls", "sentinel")
+    )
 
 
 redis_db_manager = RedisDatabaseManager()

@@ -4,7 +4,7 @@ Nothing here opens a connection. Order of precedence, the later one wins:
 the catalog's numbers → `REDIS_DB_<NAME>`; defaults → `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`,
 `REDIS_PASSWORD`, `REDIS_PASSWORD_FILE`, `REDIS_CLIENT_NAME`, `REDIS_MAX_CONNECTIONS`, `REDIS_TLS`,
 `REDIS_TLS_CA_FILE`, `REDIS_TLS_CERT_FILE`, `REDIS_TLS_KEY_FILE`, `REDIS_TLS_CHECK_HOSTNAME`,
-`DATA_KEYS_FILE`, `DATA_KEYS_ALLOW_PLAINTEXT`.
+`DATA_KEYS_FILE`, `DATA_KEYS_ALLOW_PLAINTEXT`, and `REDIS_SENTINEL_*` (see redis_sentinel).
 """
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ import yaml
 
 from src.errors import ConfigurationInvalid, UnknownDatabase, nearest_match_hint
 from src.utils.key_ring import DEFAULT_DATA_KEYS_FILE
-from src.utils.redis_credentials import FileCredentialProvider
+from src.utils.redis_cluster_refusal import refuse_cluster_setting
+from src.utils.redis_credentials import FileCredentialProvider, credentials_from
+from src.utils.redis_sentinel import SentinelSettings, load_sentinel_settings
 
 # The repository's root, or /app in a container.
 DEFAULT_CATALOG = Path(__file__).resolve().parents[2] / "config" / "redis-databases.yaml"
@@ -82,6 +84,7 @@ class RedisSettings:
     username: str | None = None
     client_name: str | None = None
     tls: TlsSettings | None = None
+    sentinel: SentinelSettings | None = None
     max_connections: int | None = None
     data_keys_file: str = DEFAULT_DATA_KEYS_FILE
     allow_plaintext: bool = False
@@ -120,16 +123,17 @@ def load_redis_settings(
         name: replace(entry, sharers=sharers.get(name, SHARERS_IF_UNKNOWN))
         for name, entry in databases.items()
     }
-    username = values.get("REDIS_USERNAME") or None
+    refuse_cluster_setting(_switch(values, "REDIS_CLUSTER", default=False))
     return RedisSettings(
         databases=databases,
         source=str(path),
         host=values.get("REDIS_HOST") or "localhost",
         port=_integer(values, "REDIS_PORT", 6379, low=1, high=65535),
-        credentials=_credentials(values, username),
-        username=username,
+        credentials=credentials_from(values),
+        username=values.get("REDIS_USERNAME") or None,
         client_name=_client_name(values),
         tls=_tls(values),
+        sentinel=load_sentinel_settings(values),
         max_connections=_integer(values, "REDIS_MAX_CONNECTIONS", 0, low=0, high=10_000) or None,
         data_keys_file=values.get("DATA_KEYS_FILE") or DEFAULT_DATA_KEYS_FILE,
         allow_plaintext=_switch(values, "DATA_KEYS_ALLOW_PLAINTEXT", default=False),
@@ -246,14 +250,6 @@ def _refuse_shared_numbers(databases: Mapping[str, DatabaseEntry]) -> None:
                 f"databases '{other}' and '{entry.name}' have the same number {entry.number}",
                 hint="Give each its own in redis-databases.yaml and in REDIS_DB_* of the environment.",
             )
-
-
-def _credentials(values: Mapping[str, str], username: str | None) -> FileCredentialProvider | None:
-    file_name = values.get("REDIS_PASSWORD_FILE") or None
-    password = values.get("REDIS_PASSWORD") or None
-    if file_name is None and password is None:
-        return None
-    return FileCredentialProvider(username=username, password=password, password_file=file_name)
 
 
 def _tls(values: Mapping[str, str]) -> TlsSettings | None:
