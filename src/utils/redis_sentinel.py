@@ -56,6 +56,52 @@ def load_sentinel_settings(values: Mapping[str, str]) -> SentinelSettings | None
     )
 
 
+class MasterConnection(redis.sentinel.SentinelManagedConnection):
+    """A connection that asks for the master at every attempt.
+
+    Redis-py's own asks when a pool hands it out and then retries a failed command at the address it
+    had, so each command that a failover interrupts would fail however often it is retried.
+    """
+
+    def connect(self) -> None:
+        """Connect to whom Sentinel names now, with the retries of the pool."""
+        self.retry.call_with_retry(self.connect_check_health, lambda _error: None)
+
+    def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = False) -> None:
+        """One attempt; a command that is retried comes here as well."""
+        if not self.is_connected:
+            self.host, self.port = self.connection_pool.get_master_address()
+            super().connect_check_health(check_health, retry_socket_connect=False)
+
+
+class TlsMasterConnection(MasterConnection, redis.SSLConnection):
+    """The same over TLS."""
+
+
+class AsyncMasterConnection(redis.asyncio.sentinel.SentinelManagedConnection):
+    """The same for asyncio."""
+
+    async def connect(self) -> None:
+        """Connect to whom Sentinel names now, with the retries of the pool."""
+
+        async def pause_is_enough(_error: Exception) -> None:
+            pass
+
+        await self.retry.call_with_retry(self.connect_check_health, pause_is_enough)
+
+    async def connect_check_health(
+        self, check_health: bool = True, retry_socket_connect: bool = False
+    ) -> None:
+        """One attempt; a command that is retried comes here as well."""
+        if not self.is_connected:
+            self.host, self.port = await self.connection_pool.get_master_address()
+            await super().connect_check_health(check_health, retry_socket_connect=False)
+
+
+class AsyncTlsMasterConnection(AsyncMasterConnection, redis.asyncio.SSLConnection):
+    """The same over TLS."""
+
+
 class BlockingSentinelPool(redis.sentinel.SentinelConnectionPool, redis.BlockingConnectionPool):
     """Redis-py's two pools in one: connections to the present master, callers wait for a free one."""
 
@@ -75,7 +121,10 @@ def sentinel_pool(
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": Retry(NoBackoff(), 0)},
     )
     return BlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
-        sentinel.service, manager, ssl=bool(tls), **_without_address(arguments)
+        sentinel.service,
+        manager,
+        connection_class=TlsMasterConnection if tls else MasterConnection,
+        **_without_address(arguments),
     )
 
 
@@ -88,7 +137,10 @@ def async_sentinel_pool(
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": AsyncRetry(NoBackoff(), 0)},
     )
     return AsyncBlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
-        sentinel.service, manager, ssl=bool(tls), **_without_address(arguments)
+        sentinel.service,
+        manager,
+        connection_class=AsyncTlsMasterConnection if tls else AsyncMasterConnection,
+        **_without_address(arguments),
     )
 
 
