@@ -98,10 +98,12 @@ class RedisDatabaseManager:
         client = self._clients.get(key)
         if client is not None:
             return client
-        entry = self.settings.entry(database)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = make_client(self.settings, entry, decode_responses, options)
+                # Looked up under the lock: adopt() would miss a client that is made from former settings.
+                settings = self.settings
+                entry = settings.entry(database)
+                self._clients[key] = make_client(settings, entry, decode_responses, options)
             return self._clients[key]
 
     def get_async_connection(
@@ -117,8 +119,9 @@ class RedisDatabaseManager:
         with self._lock:
             clients = self._async_clients.setdefault(loop, {})
             if key not in clients:
-                entry = self.settings.entry(database)
-                clients[key] = make_async_client(self.settings, entry, decode_responses, options)
+                settings = self.settings
+                entry = settings.entry(database)
+                clients[key] = make_async_client(settings, entry, decode_responses, options)
             return clients[key]
 
     def get_encrypted_connection(self, database: str, decode_responses: bool = True) -> EncryptedRedis:
@@ -231,23 +234,27 @@ class RedisDatabaseManager:
         return statistics
 
     def reload(self) -> bool:
-        """Read catalog and environment again; a wrong one is logged and the old one kept (False).
-
-        Clients of databases whose row changed are closed and made anew at their next use.
-        """
+        """Read catalog and environment again; a wrong one is logged and the old one kept (False)."""
         try:
-            settings = load_redis_settings(self._config_path)
+            self.adopt(self.read_settings())
         except ConfigurationInvalid as error:
             # The message says what is wrong in which file; a traceback adds nothing for an operator.
             logger.error("kept the former database catalog: %s", error)  # noqa: TRY400
             return False
-        former, self._settings = self.settings, settings
-        for name in [name for name in self._sealers if not settings.encrypts(name)]:
-            del self._sealers[name]
-        changed = {name for name, entry in former.databases.items() if settings.databases.get(name) != entry}
-        # Commands on their way are left to finish on the old connections.
-        self._close_clients(changed if _same_server(former, settings) else None, in_use_too=False)
         return True
+
+    def read_settings(self) -> RedisSettings:
+        """Catalog and environment as they are now, not in force. Raises `ConfigurationInvalid`."""
+        return load_redis_settings(self._config_path)
+
+    def adopt(self, settings: RedisSettings) -> None:
+        """Put settings in force; commands on their way end on the connections that they began on."""
+        former, self._settings = self.settings, settings
+        for name in list(self._sealers):
+            if not settings.encrypts(name):
+                self._sealers.pop(name, None)
+        changed = {name for name, entry in former.databases.items() if settings.databases.get(name) != entry}
+        self._close_clients(changed if _same_server(former, settings) else None, in_use_too=False)
 
     def reset(self) -> None:
         """Close every client and forget the settings: the next use reads catalog and environment again."""
