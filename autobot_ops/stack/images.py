@@ -24,7 +24,6 @@ from autobot_ops.stack.image_graph import SERVICE_TARGETS
 from autobot_ops.stack.image_inputs import ImageInputs, image_references, read_inputs
 from autobot_ops.stack.root_image import resolve_root_image
 
-
 __all__ = ["image_references"]
 
 
