@@ -74,10 +74,10 @@ class ImageStore:
 
 
 def registry_has(reference: str, *, timeout: int) -> bool:
-    """True if the image's registry answers within `timeout` seconds that it has the image, False if none answers.
+    """Whether the image's registry answers, within `timeout` seconds, that it has the image.
 
-    Raises ConfigurationError where it answers that there is no such image, or not for us. The engine
-    asks, so its mirrors, proxies and credentials count.
+    False where none answers. Raises ConfigurationError where it answers that there is no such image,
+    or not for us. The engine asks, so its mirrors, proxies and credentials count.
     """
     client = engine.connect(timeout=timeout)
     try:

@@ -169,9 +169,7 @@ def _write_secrets(folder: Path, index: PackageIndex, torch_index: str) -> dict[
 
 
 def _proxies(index: PackageIndex, environ: Mapping[str, str]) -> dict[str, str]:
-    found = {
-        name: environ.get(name) or environ.get(name.lower(), "") for name in PROXY_VARIABLES
-    }
+    found = {name: environ.get(name) or environ.get(name.lower(), "") for name in PROXY_VARIABLES}
     if index.proxy:
         found["HTTPS_PROXY"] = found["HTTPS_PROXY"] or index.proxy
         found["HTTP_PROXY"] = found["HTTP_PROXY"] or index.proxy

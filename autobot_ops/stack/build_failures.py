@@ -26,7 +26,8 @@ _RULES = (
         "apt finds no such package; run apt-get update on this host, or check its Debian bookworm sources.",
     ),
     (
-        r"no solution found|no matching distribution|was not found in the package registry|no wheels? with a matching",
+        r"no solution found|no matching distribution|was not found in the package registry"
+        r"|no wheels? with a matching",
         "The package index has no such version; check pip config list, or run inv requirements.compile.",
     ),
     (
@@ -34,8 +35,9 @@ _RULES = (
         "A mirror or proxy refused the request; check its credentials in pip's or apt's configuration.",
     ),
     (
-        r"temporary failure resolving|failed to lookup address|dns error|no such host|connection (refused|reset|timed out)"
-        r"|network is unreachable|timed out|could not connect|unable to connect|tls handshake",
+        r"temporary failure resolving|failed to lookup address|dns error|no such host"
+        r"|connection (refused|reset|timed out)|network is unreachable|timed out"
+        r"|could not connect|unable to connect|tls handshake",
         "The network or a mirror didn't answer; build again when it does, and what is done stays done.",
     ),
     (

@@ -107,9 +107,13 @@ def render_plan(plan: BuildPlan) -> str:
 
 def _cause(wanted: ImageInputs, existing: Sequence[ExistingImage], building: Mapping[str, str]) -> str:
     """Compare with the newest image of the same name; without one there is nothing to compare."""
-    family = [image for image in existing if image.reference.rpartition(":")[0] == wanted.repository]
+    family = [
+        image
+        for image in existing
+        if image.inputs and image.reference.rpartition(":")[0] == wanted.repository
+    ]
     latest = max(family, key=lambda image: image.created, default=None)
-    if latest is None or not latest.inputs:
+    if latest is None:
         return "image is missing"
     before, after = latest.inputs, wanted.inputs
     causes: list[str] = []

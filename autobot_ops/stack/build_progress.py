@@ -32,6 +32,16 @@ class StepEvent:
     what: str
 
 
+@dataclass(frozen=True)
+class FailedStep:
+    """A step that failed, the last lines of its output, and BuildKit's own error."""
+
+    target: str
+    what: str
+    log: tuple[str, ...]
+    error: str
+
+
 @dataclass
 class _Step:
     target: str
@@ -91,17 +101,14 @@ class BuildLog:
             end = max(end, completed)
         return total
 
-    def failure(self) -> tuple[str, str, list[str], str] | None:
-        """target, step, last lines of its output and BuildKit's error of the step that failed; None if none did.
-
-        A step that was cancelled because another one failed isn't it.
-        """
+    def failure(self) -> FailedStep | None:
+        """The step that failed, if one did. One that was cancelled because another failed isn't it."""
         failed = [step for step in self._steps.values() if step.error]
         failed.sort(key=lambda step: ("context canceled" in step.error, step.completed))
         if not failed:
             return None
         first = failed[0]
-        return first.target, first.what, first.log, first.error
+        return FailedStep(first.target, first.what, tuple(first.log), first.error)
 
 
 def _documents(lines: Iterable[str], remarks: list[str]) -> Iterator[dict[str, Any]]:

@@ -41,9 +41,7 @@ def load_host_apt() -> HostApt:
             "Created-By: Packages",
         ]
     )
-    return parse_host_apt(
-        targets, process.query(["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"])
-    )
+    return parse_host_apt(targets, process.query(["apt-config", "dump", "--format", '%F "%v";%n', "Acquire"]))
 
 
 def parse_host_apt(targets: str, acquire: str) -> HostApt:

@@ -67,7 +67,7 @@ def read_inputs(settings: Settings, root: Path) -> dict[str, ImageInputs]:
 
 
 def image_references(settings: Settings, root: Path) -> dict[str, str]:
-    """target → `namespace/name:tag` of the images that the present files describe."""
+    """References, `namespace/name:tag`, by target, of the images that the present files describe."""
     return {target: inputs.reference for target, inputs in read_inputs(settings, root).items()}
 
 

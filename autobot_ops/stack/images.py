@@ -7,6 +7,7 @@ nothing that a later one could take for finished.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ from autobot_ops.stack.build_progress import BuildLog, StepEvent
 from autobot_ops.stack.image_graph import SERVICE_TARGETS
 from autobot_ops.stack.image_inputs import ImageInputs, image_references, read_inputs
 from autobot_ops.stack.root_image import resolve_root_image
+
+__all__ = ["image_references"]
 
 
 class SourcesChanged(RefusedForSafety):
@@ -41,6 +44,11 @@ class ImageResult:
     size_bytes: int
     outcome: str
     seconds: float
+
+    @property
+    def tag(self) -> str:
+        """The content digest."""
+        return self.reference.rpartition(":")[2]
 
 
 def observe_build(
@@ -63,6 +71,20 @@ def missing_images(
     present = {image.reference for image in store.list(settings.image_namespace)}
     references = image_references(settings, root)
     return [target for target in targets if references[target] not in present]
+
+
+def build_images(
+    settings: Settings,
+    targets: Iterable[str] = SERVICE_TARGETS,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    watch: Callable[[StepEvent], None] = lambda event: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> list[ImageResult]:
+    """Build what is missing of the targets, and what that needs; see apply_build."""
+    with ImageStore() as store:
+        plan = observe_build(settings, settings.root, store, targets=targets)
+        return apply_build(settings, settings.root, store, plan, environ=environ, watch=watch, say=say)
 
 
 def apply_build(
@@ -146,13 +168,11 @@ def _failed(log: BuildLog, error: process.CommandFailed, say: Callable[[str], No
         output = "\n".join(log.remarks)
         say(output)
         return ImageBuildFailed("docker buildx bake failed", hint=explain_build_failure(output))
-    target, what, lines, reason = failure
-    for line in lines:
+    for line in failure.log:
         say(f"  {line}")
-    step = what.partition("\n")[0]
     return ImageBuildFailed(
-        f"building the image {target} failed at: {_shortened(step)}",
-        hint=explain_build_failure("\n".join([*lines, reason, *log.remarks])),
+        f"building the image {failure.target} failed at: {_shortened(failure.what)}",
+        hint=explain_build_failure("\n".join([*failure.log, failure.error, *log.remarks])),
     )
 
 

@@ -77,9 +77,10 @@ def parse_pip_config(listing: str, environ: Mapping[str, str]) -> PackageIndex:
 
 
 def render_uv_config(index: PackageIndex, *, torch_index: str = "") -> str:
-    """The same settings as a uv.toml. `torch_index`: where the CPU builds of torch are, if no folder has them.
+    """The same settings as a uv.toml.
 
-    Only torch's own page of that index is read, so nothing else can come from it.
+    `torch_index` is where the CPU builds of torch are, if no folder has them. Only torch's own page of
+    that index is read, so nothing else can come from it.
     """
     links = list(index.find_links_urls)
     if torch_index:

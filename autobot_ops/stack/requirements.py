@@ -19,13 +19,15 @@ from autobot_ops.errors import ConfigurationError
 from autobot_ops.stack.package_index import PackageIndex, render_uv_config
 
 SOURCES = "docker/base/requirements"
+STAMP_FILE = f"{SOURCES}/compiled-from"
+"""Digest of the sources. In the requirements themselves it would rebuild images for a changed tool."""
 TOOLS_FILE = "requirements.txt"
 PYTHON_VERSION = "3.11"
 PLATFORM = "x86_64-manylinux_2_36"
 """Debian bookworm's C library; the wheels of torch are pinned for this architecture."""
 
 _PIN = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)==", re.MULTILINE)
-_STAMP = re.compile(r"^# sources: ([0-9a-f]{12})$", re.MULTILINE)
+HEADER = "# Compiled by `inv requirements.compile`; edit its sources instead.\n"
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,10 @@ def compile_requirements(
         return _Compiler(root, Path(name), index, torch_index).run(upgrade=upgrade)
 
 
-def stale_requirements(root: Path) -> list[str]:
-    """Files that were compiled from other sources than the present ones. Reads files only."""
-    stamp = source_stamp(root)
-    return [
-        path
-        for path in [*(layer.file for layer in LAYERS), TOOLS_FILE]
-        if not (root / path).is_file() or _STAMP.findall((root / path).read_text()) != [stamp]
-    ]
+def requirements_are_stale(root: Path) -> bool:
+    """Whether the files were compiled from other sources than the present ones. Reads files only."""
+    stamp = root / STAMP_FILE
+    return not stamp.is_file() or stamp.read_text().strip() != source_stamp(root)
 
 
 def source_stamp(root: Path) -> str:
@@ -98,10 +96,6 @@ class _Compiler:
     def __init__(self, root: Path, scratch: Path, index: PackageIndex, torch_index: str) -> None:
         self.root = root
         self.scratch = scratch
-        self.header = (
-            "# Compiled by `inv requirements.compile`; edit its sources instead.\n"
-            f"# sources: {source_stamp(root)}\n"
-        )
         folders = [str(folder) for folder in index.wheel_folders]
         self.options = [option for folder in folders for option in ("--find-links", folder)]
         config = scratch / "uv.toml"
@@ -124,17 +118,14 @@ class _Compiler:
             own = [f"{SOURCES}/{name}.in" for name in (*layer.parents, layer.name)]
             full[layer.name] = self._compile([*own, *image_options, "--generate-hashes"], prefer=pins)
         texts = {
-            layer.file: self.header + without(full[layer.name], _names_of(full, layer.parents))
-            for layer in LAYERS
+            layer.file: HEADER + without(full[layer.name], _names_of(full, layer.parents)) for layer in LAYERS
         }
-        texts[TOOLS_FILE] = self.header + self._compile(
-            [*tools, "--universal", "--generate-hashes"], prefer=pins
-        )
+        texts[TOOLS_FILE] = HEADER + self._compile([*tools, "--universal", "--generate-hashes"], prefer=pins)
         _refuse_two_versions(texts)
-        return texts
+        return {**texts, STAMP_FILE: f"{source_stamp(self.root)}\n"}
 
     def _compile(self, arguments: Sequence[str], *, prefer: str) -> str:
-        """uv keeps what its output file pins already, as long as it fits: that is how versions are handed on."""
+        """Run uv. It keeps what its output file pins already and fits: that hands versions on."""
         output = self.scratch / "output.txt"
         output.write_text(prefer)
         process.query(
@@ -156,12 +147,21 @@ def has_torch(index: PackageIndex) -> bool:
     return any(any(folder.glob("torch-*+cpu-*.whl")) for folder in index.wheel_folders)
 
 
+def check_requirements(root: Path, texts: Mapping[str, str]) -> None:
+    """Raise ConfigurationError, naming the files that differ from what was compiled."""
+    wrong = [path for path, text in texts.items() if not _has_text(root / path, text)]
+    if wrong:
+        raise ConfigurationError(
+            f"not what their sources give: {', '.join(wrong)}", hint="Run inv requirements.compile."
+        )
+
+
 def write_requirements(root: Path, texts: Mapping[str, str]) -> list[str]:
     """Write what differs, each file by rename. Returns the paths that changed."""
     changed = []
     for path, text in texts.items():
         target = root / path
-        if target.is_file() and target.read_text() == text:
+        if _has_text(target, text):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = target.with_name(target.name + ".new")
@@ -171,9 +171,15 @@ def write_requirements(root: Path, texts: Mapping[str, str]) -> list[str]:
     return changed
 
 
+def _has_text(path: Path, text: str) -> bool:
+    return path.is_file() and path.read_text() == text
+
+
 def _pin_lines(text: str) -> str:
     """Each `name==version` of requirements once, without hashes and conditions."""
-    return "".join(f"{pin}\n" for pin in sorted(set(re.findall(r"(?m)^[A-Za-z0-9][^ ;\\#]*==[^ ;\\]+", text))))
+    return "".join(
+        f"{pin}\n" for pin in sorted(set(re.findall(r"(?m)^[A-Za-z0-9][^ ;\\#]*==[^ ;\\]+", text)))
+    )
 
 
 def _names_of(full: Mapping[str, str], layers: Sequence[str]) -> frozenset[str]:
@@ -190,5 +196,5 @@ def _refuse_two_versions(texts: Mapping[str, str]) -> None:
             if other_version != version:
                 raise ConfigurationError(
                     f"{name} resolves to {other_version} in {other_path} and to {version} in {path}",
-                    hint="Give it a bound in the source that needs one, and run inv requirements.compile again.",
+                    hint="Give it a bound in the source that needs one, and compile again.",
                 )

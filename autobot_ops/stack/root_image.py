@@ -39,7 +39,7 @@ def resolve_root_image(
     if wanted.rpartition("/")[2].partition(":")[0] != "debian":
         raise ServiceUnreachable(
             f"no registry answers for {wanted}",
-            hint=f"Load it with docker load, or set root_image to debian:bookworm-slim, which {SCRIPT} can make.",
+            hint=f"Use docker load, or set root_image to debian:bookworm-slim, which {SCRIPT} can make.",
         )
     say(f"no registry answers for {wanted}: making a Debian from this host's apt sources")
     process.query([str(root / SCRIPT), substitute], cwd=root)
