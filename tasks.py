@@ -77,7 +77,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
             builder = image_builder(
                 stack,
                 os.environ,
-                watch=lambda event: progress.update(f"image {event.target}", "building", event.what),
+                watch=lambda event: progress.update(f"image {event.target}", "building"),
                 say=frontend.say,
             )
             reports = apply_up(
