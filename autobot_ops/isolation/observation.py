@@ -57,7 +57,7 @@ def observe(dial: Dialer) -> ServerState:
     """Read the server's state as the operator. Raises RedisUnreachable."""
     with _connected(dial, 0) as client:
         information: dict[str, Any] = client.info()
-        config = client.config_get("maxmemory", "maxmemory-policy", "databases")
+        config: dict[str, Any] = client.config_get("maxmemory", "maxmemory-policy", "databases")
         clients = client.client_list()
         users = [str(line) for line in client.acl_list()]
     return ServerState(
