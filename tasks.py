@@ -130,10 +130,7 @@ def down(context: Context, volumes: bool = False, yes: bool = False, dry_run: bo
         frontend.say("\n".join(plan.lines))
         frontend.confirm(f"delete the data of {stack.settings.project} for good?", assume_yes=yes)
     apply_down(stack, plan)
-    frontend.say(
-        f"removed {len(plan.containers)} containers"
-        + (f" and {len(plan.volumes)} volumes" * bool(plan.volumes))
-    )
+    frontend.say(f"removed {plan.summary}")
 
 
 @task(help={"json": "print one JSON document", "watch": "show it again every two seconds, until Ctrl-C"})
