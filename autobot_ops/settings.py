@@ -57,7 +57,8 @@ class Settings(BaseModel):
         32, ge=16, le=1024, description="databases of the Redis server; those above 15 are for staging"
     )
     research_allow_private: bool = Field(
-        False, description="whether the research agent may fetch from private addresses, such as an intranet's"
+        False,
+        description="whether the research agent may fetch from an intranet's addresses",
     )
 
     @property

@@ -171,16 +171,9 @@ def _failed(log: BuildLog, error: process.CommandFailed, say: Callable[[str], No
     for line in failure.log:
         say(f"  {line}")
     return ImageBuildFailed(
-        f"building the image {failure.target} failed at: {_shortened(failure.what)}",
+        f"building the image {failure.target} failed at: {failure.what}",
         hint=explain_build_failure("\n".join([*failure.log, failure.error, *log.remarks])),
     )
-
-
-def _shortened(step: str) -> str:
-    """A recipe's step without its mounts, which nobody can act on."""
-    words = [word for word in step.split() if not word.startswith("--mount")]
-    text = " ".join(words)
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _existing(image: LocalImage) -> ExistingImage:

@@ -48,7 +48,7 @@ def observe_files(stack: Stack, environment: Mapping[str, str]) -> FileWork:
         for path in texts
     }
     missing = secrets.missing_secrets(folder, secrets.password_names(stack.catalogs))
-    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != _users(stack)
+    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != render_users(stack)
     return FileWork(texts, causes, missing, secrets.secrets_with_wrong_access(folder), users_differ)
 
 
@@ -58,12 +58,13 @@ def apply_files(stack: Stack, work: FileWork) -> None:
     secrets.make_secrets(folder, work.missing_secrets)
     secrets.correct_access(folder, work.wrong_access)
     if work.users_differ:
-        secrets.write_derived(folder, ACL_FILE, _users(stack))
+        secrets.write_derived(folder, ACL_FILE, render_users(stack))
     for path, text in work.texts.items():
         write_private_file(path, text)
 
 
-def _users(stack: Stack) -> str:
+def render_users(stack: Stack) -> str:
+    """The ACL file with this stack's passwords. Raises SecretUnreadable for one that is missing."""
     folder = stack.settings.secrets_dir
     users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
     passwords = {user: secrets.read_secret(folder, secrets.redis_password_name(user)) for user in users}
