@@ -24,6 +24,9 @@ variable "CA_BUNDLE" { default = "/dev/null" }
 variable "PIP_CONF" { default = "/dev/null" }
 variable "UV_CONFIG" { default = "/dev/null" }
 
+# Wheels that no index offers, or that shall not be fetched twice.
+variable "WHEELS" { default = "docker/base/wheels" }
+
 target "_debian" {
   context = "."
   secret = [
@@ -42,6 +45,7 @@ target "_python" {
     "id=pip_conf,src=${PIP_CONF}",
     "id=uv_config,src=${UV_CONFIG}",
   ]
+  contexts = { wheels = "${WHEELS}" }
 }
 
 target "root" {
@@ -60,4 +64,61 @@ target "postgres" {
   inherits   = ["_debian"]
   dockerfile = "docker/postgres/Dockerfile"
   contexts   = { root = "target:root" }
+}
+
+target "uv" {
+  inherits   = ["_python"]
+  dockerfile = "docker/base/Dockerfile.uv"
+  contexts   = { root = "target:root" }
+}
+
+target "python-agent-base" {
+  inherits   = ["_python"]
+  dockerfile = "docker/base/Dockerfile.python-agent"
+  target     = "base"
+  contexts   = { root = "target:root", uv = "target:uv" }
+}
+
+target "ai" {
+  inherits   = ["_python"]
+  dockerfile = "docker/base/Dockerfile.python-agent"
+  target     = "ai"
+  contexts   = { python-agent-base = "target:python-agent-base", uv = "target:uv" }
+}
+
+target "web" {
+  inherits   = ["_python"]
+  dockerfile = "docker/base/Dockerfile.python-agent"
+  target     = "web"
+  contexts   = { python-agent-base = "target:python-agent-base", uv = "target:uv" }
+}
+
+target "chat" {
+  inherits   = ["_python"]
+  dockerfile = "docker/agents/Dockerfile.chat-agent"
+  contexts   = { ai = "target:ai", uv = "target:uv" }
+}
+
+target "rag" {
+  inherits   = ["_python"]
+  dockerfile = "docker/agents/Dockerfile.rag-agent"
+  contexts   = { ai = "target:ai", uv = "target:uv" }
+}
+
+target "npu" {
+  inherits   = ["_python"]
+  dockerfile = "docker/agents/Dockerfile.npu-agent"
+  contexts   = { ai = "target:ai", uv = "target:uv" }
+}
+
+target "research" {
+  inherits   = ["_python"]
+  dockerfile = "docker/agents/Dockerfile.research-agent"
+  contexts   = { web = "target:web", uv = "target:uv" }
+}
+
+target "knowledge" {
+  inherits   = ["_python"]
+  dockerfile = "docker/agents/Dockerfile.knowledge-agent"
+  contexts   = { python-agent-base = "target:python-agent-base", uv = "target:uv" }
 }

@@ -5,7 +5,7 @@
 # - The host's apt sources, proxies and certificates come in as build secrets. Nothing of them is
 #   written to the image, and neither are package lists or downloaded packages.
 # - Documentation, manuals and translations stay out, as in Debian's own slim images.
-#   DPKG_EXCLUDE names one more pattern that dpkg must not unpack.
+#   DPKG_EXCLUDE names more patterns, separated by spaces, that dpkg must not unpack.
 # - Services don't start inside a build.
 set -eu
 
@@ -46,9 +46,13 @@ DPkg::Options {
     "--path-exclude=/usr/share/info/*";
     "--path-exclude=/usr/share/lintian/*";
     "--path-exclude=/usr/share/locale/*";
-    "--path-exclude=${DPKG_EXCLUDE:-/nothing}";
 };
 EOF
+    set -f # the patterns are dpkg's, not the shell's
+    for pattern in ${DPKG_EXCLUDE:-}; do
+        echo "DPkg::Options:: \"--path-exclude=$pattern\";"
+    done
+    set +f
 } >"$APT_CONFIG"
 
 # Exit 101 tells a package's scripts that starting services is forbidden.
