@@ -57,13 +57,13 @@ def observe(dial: Dialer) -> ServerState:
     """Read the server's state as the operator. Raises RedisUnreachable."""
     with _connected(dial, 0) as client:
         information: dict[str, Any] = client.info()
-        config: dict[str, Any] = client.config_get("maxmemory", "maxmemory-policy", "databases")
+        config = client.config_get("maxmemory", "maxmemory-policy", "databases")
         clients = client.client_list()
         users = [str(line) for line in client.acl_list()]
     return ServerState(
         version=str(information["redis_version"]),
-        databases=int(config["databases"]),
-        maxmemory=int(config["maxmemory"]),
+        databases=int(str(config["databases"])),
+        maxmemory=int(str(config["maxmemory"])),
         maxmemory_policy=str(config["maxmemory-policy"]),
         used_memory=int(information["used_memory"]),
         keyspace={
