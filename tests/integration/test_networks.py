@@ -59,7 +59,7 @@ def test_the_default_route_is_the_one_that_is_meant(stack: Stack, agent_name: st
 
 
 def test_an_agent_without_egress_asks_nobody_outside_for_names(stack: Stack, agent_name: str) -> None:
-    servers = stack.container(f"{agent_name}-agent").attrs["HostConfig"]["Dns"]
+    servers = stack.container(f"{agent_name}-agent").attrs["HostConfig"]["Dns"] or []
     assert servers == ([] if stack.catalogs.agent(agent_name).egress else ["127.0.0.1"])
 
 
