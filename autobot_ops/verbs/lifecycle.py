@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from autobot_ops.stack.status import StatusRow
 
 WATCH_SECONDS = 2
+ERASE_LINE = "\x1b[2K"
+"""Compose 2.26 begins log lines with it even where no terminal is."""
 
 
 @task(
@@ -146,14 +148,23 @@ def status(context: Context, json: bool = False, watch: bool = False) -> None:
 @verb
 def logs(context: Context, service: str, follow: bool = False, tail: int = 100) -> None:
     """Show what a service wrote, or all of them."""
+    import sys
     from contextlib import suppress
 
+    from autobot_ops import frontend
+
     stack = current_stack()
-    chosen = stack.services_meant(service)
-    following = ["--follow"] if follow else []
+    compose, chosen = stack.compose_for_looking(), stack.services_meant(service)
+    arguments = ["logs", "--tail", str(tail), *(["--follow"] if follow else []), *chosen]
     # Ctrl-C is how one stops following.
     with suppress(KeyboardInterrupt):
-        stack.compose_for_looking().execute("logs", "--tail", str(tail), *following, *chosen)
+        if sys.stdout.isatty():
+            compose.execute(*arguments)
+            return
+        # For a program: what the service wrote and nothing else, so that `inv logs chat | jq` works.
+        plain = ["--no-color", *(["--no-log-prefix"] if len(chosen) == 1 else [])]
+        for line in compose.stream(*arguments, *plain):
+            frontend.result(line.removeprefix(ERASE_LINE))
 
 
 @task(help={"service": "a service or agent"})
