@@ -18,6 +18,8 @@ from requests.exceptions import RequestException
 from autobot_ops.adapters.engine import DaemonUnreachable
 
 PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)
@@ -67,11 +69,22 @@ def _inspect(client: docker.DockerClient, container_id: str) -> dict[str, Any] |
     return document
 
 
-def last_log_lines(client: docker.DockerClient, container_id: str, count: int) -> list[str]:
-    """The last lines that a container wrote to its output and errors; empty when it is gone."""
+def service_address(client: docker.DockerClient, project: str, service: str) -> str | None:
+    """An address of a service's running container on its networks; None where none runs."""
+    wanted = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}", f"{ONE_OFF_LABEL}=False"]
+    with _speaking_to_the_daemon():
+        listed = client.api.containers(filters={"label": wanted, "status": "running"})
+    networks = (network for row in listed for network in row["NetworkSettings"]["Networks"].values())
+    return next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
+
+
+def last_log_lines(
+    client: docker.DockerClient, container_id: str, count: int, *, since: float = 0
+) -> list[str]:
+    """The last lines that a container wrote since then (Unix time); empty when it is gone."""
     try:
         with _speaking_to_the_daemon():
-            raw: bytes = client.api.logs(container_id, tail=count)
+            raw: bytes = client.api.logs(container_id, tail=count, since=since or None)
     except DaemonUnreachable as error:
         if isinstance(error.__cause__, NotFound):
             return []

@@ -80,15 +80,29 @@ def read_secret(folder: Path, name: str) -> str:
     return text
 
 
-def loose_secrets(folder: Path) -> tuple[str, ...]:
-    """Files that more than owner and group can read, or anybody can write."""
+def secrets_with_wrong_access(folder: Path) -> tuple[str, ...]:
+    """Files whose mode or group isn't what containers need and nobody else may have."""
     if not folder.is_dir():
         return ()
+    group = secrets_group()
     return tuple(
         path.name
         for path in sorted(folder.iterdir())
-        if path.is_file() and stat.S_IMODE(path.stat().st_mode) & ~0o640
+        if stat.S_IMODE(path.stat().st_mode) != FILE_MODE or path.stat().st_gid != group
     )
+
+
+def correct_access(folder: Path, names: Sequence[str]) -> None:
+    """Give files their mode and group again. Raises SecretUnreadable where they belong to somebody else."""
+    for path in (folder / name for name in names):
+        try:
+            os.chown(path, -1, secrets_group())
+            path.chmod(FILE_MODE)
+        except PermissionError as error:
+            raise SecretUnreadable(
+                f"the secret {path} belongs to another user",
+                hint=f"Run inv as the user who made it, or give it back: chown -R $(id -un) {folder}",
+            ) from error
 
 
 def write_derived(folder: Path, name: str, text: str) -> bool:

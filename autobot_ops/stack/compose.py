@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,9 @@ class Compose:
         return process.query(self.command(*arguments), env=self.environment, timeout=timeout)
 
     def execute(self, *arguments: str) -> None:
-        """A Compose command on our own terminal."""
-        process.execute(self.command(*arguments), env=self.environment)
+        """A Compose command on our own terminal; without one, Compose writes no control characters."""
+        plain = () if sys.stdout.isatty() else ("--ansi", "never")
+        process.execute(self.command(*plain, *arguments), env=self.environment)
 
     def load_model(self) -> dict[str, Service]:
         """The services as Compose understands them; InvalidComposeFile names its complaint."""

@@ -50,12 +50,19 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if state and state.out_of_memory:
         return _out_of_memory(evidence.service)
     for rule in RULES:
-        if found := re.search(rule.pattern, evidence.text):
-            # Padded, because an alternative may have fewer groups than the words have places.
-            words = [*filter(None, found.groups()), "", ""]
+        if found := list(re.finditer(rule.pattern, evidence.text)):
+            words = _words(found)
             cause = rule.cause.format(*words, service=evidence.service)
             return Diagnosis(cause, rule.fix.format(*words, service=evidence.service), rule.exit_code)
     return _by_state(evidence)
+
+
+def _words(found: Sequence[re.Match[str]]) -> list[str]:
+    """What the groups matched. The first is everything that is wrong in the same way, in one list."""
+    matched = [[group for group in match.groups() if group] for match in found]
+    firsts = dict.fromkeys(groups[0] for groups in matched if groups)
+    # Padded, because an alternative may have fewer groups than the words have places.
+    return [", ".join(firsts), *matched[0][1:], "", ""]
 
 
 def _by_state(evidence: Evidence) -> Diagnosis:

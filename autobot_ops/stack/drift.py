@@ -13,13 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from autobot_ops.catalog import Agent, Catalogs
+from autobot_ops.catalog.models import AgentLayer
+from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.settings import Settings
+from autobot_ops.stack.image_graph import IMAGES
+from autobot_ops.stack.prepare import render_users
+from autobot_ops.stack.stack import Stack
 from autobot_ops.validation import Problem
 from autobot_ops.yaml_source import YamlSource, load_yaml
 
 AGENTS_COMPOSE = "compose/agents.yml"
 BASE_COMPOSE = "compose/base.yml"
 REDIS_CONF = "docker/redis/redis.conf"
+IMAGE_GRAPH = "docker-bake.hcl"
+LAYER_TARGETS = {AgentLayer.BASE: "python-agent-base", AgentLayer.AI: "ai", AgentLayer.WEB: "web"}
 ENVIRONMENT_FILES = ("common", "redis", "agents")
 
 
@@ -31,10 +38,15 @@ class Comparison:
     source: str
     problems: tuple[Problem, ...]
 
+    @property
+    def verdict(self) -> str:
+        """The comparison's outcome in a word or two."""
+        return f"{len(self.problems)} problem(s)" if self.problems else "ok"
 
-def compare_derived(settings: Settings, catalogs: Catalogs) -> list[Comparison]:
+
+def compare_derived(stack: Stack) -> list[Comparison]:
     """Every derived thing of this project's folder, compared with its source."""
-    root = settings.root
+    settings, catalogs, root = stack.settings, stack.catalogs, stack.settings.root
     agents_compose = load_yaml(root / AGENTS_COMPOSE, name=AGENTS_COMPOSE)
     base_compose = load_yaml(root / BASE_COMPOSE, name=BASE_COMPOSE)
     redis_environment = "docker/env/redis.env.example"
@@ -47,6 +59,8 @@ def compare_derived(settings: Settings, catalogs: Catalogs) -> list[Comparison]:
         (AGENTS_COMPOSE, "agents.yaml", check_agent_services(agents_compose, catalogs)),
         (BASE_COMPOSE, "agents.yaml", check_postgres_roles(base_compose, catalogs)),
         (REDIS_CONF, "stack.yaml", check_redis_databases(root, settings)),
+        (IMAGE_GRAPH, "agents.yaml", check_image_layers(catalogs)),
+        (ACL_FILE, "agents.yaml, redis-databases.yaml", check_redis_users(stack)),
     ]
     for name in ENVIRONMENT_FILES:
         local, example = f"docker/env/{name}.env", f"docker/env/{name}.env.example"
@@ -137,7 +151,8 @@ def _service_facts(
         f"${{AUTOBOT_BIND_ADDRESS:-127.0.0.1}}:${{AUTOBOT_{name.upper()}_PORT:-{agent.port}}}:8000"
     )
     yield "ports", service.get("ports"), [expected_port]
-    yield "egress", "egress" in service.get("networks", []), agent.egress
+    pattern = service.get("extends", {}).get("service")
+    yield "the pattern", pattern, "agent-with-egress" if agent.egress else "agent-without-egress"
     yield "POSTGRES_USER", environment.get("POSTGRES_USER"), name if agent.postgres else None
     secrets = {(each["source"], each["target"]) for each in service.get("secrets", [])}
     expected_secrets = {(f"redis_{name}_password", "redis_password")}
@@ -157,3 +172,29 @@ def check_postgres_roles(compose: YamlSource, catalogs: Catalogs) -> Iterator[Pr
         yield Problem(place, f"secret '{name}' is missing", "Add it to the secrets of postgres.")
     for name in sorted(actual - expected):
         yield Problem(place, f"secret '{name}' belongs to no agent with postgres", "Remove it.")
+
+
+def check_image_layers(catalogs: Catalogs) -> Iterator[Problem]:
+    """Every agent has an image, and it stands on the layer that agents.yaml says."""
+    for name, agent in catalogs.agents.items():
+        image = IMAGES.get(name)
+        expected = LAYER_TARGETS[agent.layer]
+        if image is None:
+            yield Problem(IMAGE_GRAPH, f"agent '{name}' has no image", f"Add a target '{name}'.")
+        elif image.parent != expected:
+            yield Problem(
+                IMAGE_GRAPH,
+                f"the image of '{name}' stands on '{image.parent}', agents.yaml says '{agent.layer}'",
+                f"Build it from '{expected}', or correct the layer.",
+            )
+
+
+def check_redis_users(stack: Stack) -> Iterator[Problem]:
+    """The rendered users of Redis are those of the catalogs; nothing to compare before the first start."""
+    path = stack.settings.secrets_dir / ACL_FILE
+    if path.exists() and path.read_text() != render_users(stack):
+        yield Problem(
+            str(path.relative_to(stack.settings.root)),
+            "the users of Redis differ from the catalogs",
+            "Run inv up, which writes and loads them.",
+        )

@@ -23,7 +23,11 @@ class StackFailure(ServiceUnreachable):
 def watched_failure(stack: Stack, failure: Failure) -> StackFailure:
     """What a person reads of a failure: cause and fix, with the evidence."""
     state = failure.state
-    lines = containers.last_log_lines(stack.client, state.id, LOG_LINES) if state else []
+    lines: list[str] = []
+    if state:
+        # Of the last run only: before it, a service that keeps ending has said the same again and again.
+        began = state.started.timestamp() if state.started else 0
+        lines = containers.last_log_lines(stack.client, state.id, LOG_LINES, since=began)
     return failure_of(Evidence(failure.service, state, lines))
 
 

@@ -27,7 +27,7 @@ RULES = (
         r"|:(\d+): bind: address already in use|ports are not available.*?:(\d+))",
         "port {0} is taken by another program",
         "Free the port, or choose others: AUTOBOT_PORT_OFFSET=1000 inv up",
-        CONFIGURATION,
+        UNREACHABLE,
     ),
     Rule(
         r"[Nn]o space left on device|[Dd]isk quota exceeded",
@@ -67,7 +67,7 @@ RULES = (
     ),
     Rule(
         r"the variable (\w+) is missing",
-        "the variable {0} is missing",
+        "a variable is missing: {0}",
         "Compare docker/env/*.env with their examples, or run inv config.check.",
         CONFIGURATION,
     ),
@@ -79,8 +79,8 @@ RULES = (
         CONFIGURATION,
     ),
     Rule(
-        r"password authentication failed for user \"?(\w+)|(WRONGPASS|NOAUTH)"
-        r"|(invalid username-password pair)",
+        r"(password authentication failed for user \"?\w+|WRONGPASS[^\n\"]*|NOAUTH[^\n\"]*"
+        r"|invalid username-password pair)",
         "a wrong password: {0}",
         "The server reads the secrets when it starts: inv restart postgres, or inv restart redis.",
         UNREACHABLE,
@@ -90,6 +90,12 @@ RULES = (
         "a right is missing: {0}",
         "Grant it in config/agents.yaml, then inv up.",
         CONFIGURATION,
+    ),
+    Rule(
+        r"dependency failed to start: container \S+ (is unhealthy|exited \(\d+\))",
+        "it {0}, and others need it",
+        "Look at it first: inv logs {service}",
+        UNREACHABLE,
     ),
     Rule(
         r"(\w+) does not answer at (\S+) within (\d+) s",

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import docker
 
 from autobot_ops.adapters import containers
 from autobot_ops.stack.compose import PublishedPort
-
-SERVICE_LABEL = "com.docker.compose.service"
-ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)
@@ -29,8 +27,8 @@ class ContainerState:
     """What the engine says of one container.
 
     `status` and `health` are the engine's words (running, restarting, exited, …; healthy, unhealthy,
-    starting, or empty without a health check). `error` is the daemon's complaint when it could not
-    start the container at all.
+    starting, or empty without a health check). `started` is when it was started last. `error` is the
+    daemon's complaint when it could not start the container at all.
     """
 
     service: str
@@ -42,7 +40,7 @@ class ContainerState:
     exit_code: int
     out_of_memory: bool
     restarts: int
-    started_at: str
+    started: datetime | None
     error: str
     last_probe: Probe | None
     ports: tuple[PublishedPort, ...]
@@ -78,12 +76,12 @@ def observe_containers(client: docker.DockerClient, project: str) -> dict[str, C
 def parse_container(document: Mapping[str, Any]) -> ContainerState | None:
     """The state in a `docker inspect` document; None for a container that is no service."""
     labels = document["Config"].get("Labels") or {}
-    if SERVICE_LABEL not in labels or labels.get(ONE_OFF_LABEL) == "True":
+    if containers.SERVICE_LABEL not in labels or labels.get(containers.ONE_OFF_LABEL) == "True":
         return None
     state = document["State"]
     health = state.get("Health") or {}
     return ContainerState(
-        service=labels[SERVICE_LABEL],
+        service=labels[containers.SERVICE_LABEL],
         name=document["Name"].removeprefix("/"),
         id=document["Id"],
         image=document["Config"].get("Image", ""),
@@ -92,7 +90,7 @@ def parse_container(document: Mapping[str, Any]) -> ContainerState | None:
         exit_code=int(state.get("ExitCode", 0)),
         out_of_memory=bool(state.get("OOMKilled")),
         restarts=int(document.get("RestartCount", 0)),
-        started_at=state.get("StartedAt", ""),
+        started=_moment(state.get("StartedAt", "")),
         error=state.get("Error", ""),
         last_probe=_last_probe(health.get("Log") or ()),
         ports=_ports(document),
@@ -116,6 +114,14 @@ def _ports(document: Mapping[str, Any]) -> tuple[PublishedPort, ...]:
         for each in targets or ()
         if each.get("HostPort")
     )
+
+
+def _moment(stamp: str) -> datetime | None:
+    """The engine's time stamp, which has nanoseconds; its year 1 means never."""
+    if not stamp or stamp.startswith("0001-"):
+        return None
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    return datetime.fromisoformat(f"{seconds}.{fraction[:6]:0<6}").replace(tzinfo=UTC)
 
 
 def _variable(environment: Sequence[str], name: str) -> str:

@@ -12,7 +12,7 @@ from autobot_ops.stack.compose import ABSENT, DIFFERENT, STOPPED, Service, start
 from autobot_ops.stack.health import ContainerState
 
 KEEP, CREATE, RECREATE, START, RESTART = "keep", "create", "recreate", "start", "restart"
-WRITE, MAKE_SECRET, BUILD, LOAD_USERS = "write", "make", "build", "load"
+WRITE, MAKE, CORRECT, BUILD, LOAD_USERS = "write", "make", "correct", "build", "load"
 
 
 @dataclass(frozen=True)
@@ -48,13 +48,15 @@ def plan_preparation(
     *,
     files: Mapping[str, str],
     missing_secrets: Sequence[str],
+    wrong_access: Sequence[str],
     users_differ: bool,
     redis_runs: bool,
-    missing_images: Iterable[str],
+    missing_images: Iterable[str] = (),
 ) -> tuple[Step, ...]:
     """What must be there before a container can start. `files` maps a path to why it must be written."""
     steps = [Step(WRITE, path, cause) for path, cause in files.items()]
-    steps += [Step(MAKE_SECRET, f"secret {name}", "it is missing") for name in missing_secrets]
+    steps += [Step(MAKE, f"secret {name}", "it is missing") for name in missing_secrets]
+    steps += [Step(CORRECT, f"secret {name}", "its mode or group is wrong") for name in wrong_access]
     if users_differ:
         steps.append(Step(WRITE, "secret redis_users_acl", "catalogs and passwords say otherwise"))
         if redis_runs:
@@ -68,7 +70,7 @@ def plan_start(
     found: Mapping[str, str],
     containers: Mapping[str, ContainerState],
 ) -> StartPlan:
-    """What to do with each service. `found` is Compose's own comparison; what it lacks has no image yet."""
+    """What to do with each service. `found` is Compose's own comparison, as far as it could compare."""
     return StartPlan(
         tuple(
             tuple(_step(services[name], found.get(name), containers.get(name)) for name in stage)
@@ -78,12 +80,13 @@ def plan_start(
 
 
 def _step(service: Service, found: str | None, container: ContainerState | None) -> Step:
-    if found == ABSENT or container is None:
+    if container is None or found == ABSENT:
         return Step(CREATE, service.name, "it isn't there")
-    if found is None or (found == DIFFERENT and container.image != service.image):
+    if container.image != service.image:
         return Step(RECREATE, service.name, f"its image becomes {service.image}")
     if found == DIFFERENT:
         return Step(RECREATE, service.name, "its description changed")
+    # Left alone, the engine would wait longer after each end, up to a minute.
     if container.status == "restarting":
         return Step(RESTART, service.name, f"it keeps ending, {container.restarts} times so far")
     if found == STOPPED or container.status != "running":

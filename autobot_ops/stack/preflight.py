@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from autobot_ops.adapters import containers, host
-from autobot_ops.errors import ConfigurationError, ServiceUnreachable
+from autobot_ops.errors import ServiceUnreachable
 from autobot_ops.stack.compose import PublishedPort, Service
 from autobot_ops.stack.stack import Stack
 
@@ -15,7 +15,7 @@ DISK_NEEDED = 1 * GIBIBYTE
 """For volumes and logs of a stack that starts; a build checks for its own."""
 
 
-class PortTaken(ConfigurationError):
+class PortTaken(ServiceUnreachable):
     """Somebody else listens where a service shall be published."""
 
 
@@ -59,9 +59,11 @@ def check_ports(wanted: Iterable[tuple[Service, PublishedPort]], published: Mapp
         elif not host.port_is_free(port.address, port.number):
             held.append((service, port, host.port_holder(port.number) or "another program"))
     if held:
-        what = ", ".join(f"port {port.number} ({service.name}) by {holder}" for service, port, holder in held)
         raise PortTaken(
-            f"taken: {what}", hint="Free it, or choose other ports: AUTOBOT_PORT_OFFSET=1000 inv up"
+            ", ".join(
+                f"port {port.number} ({service.name}) is taken by {who}" for service, port, who in held
+            ),
+            hint="Free it, or choose other ports: AUTOBOT_PORT_OFFSET=1000 inv up",
         )
 
 

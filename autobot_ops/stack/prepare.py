@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autobot_ops.errors import ConfigurationError
 from autobot_ops.isolation import secrets
 from autobot_ops.isolation.acl import ACL_FILE, render_acl
 from autobot_ops.stack.environment import (
@@ -23,35 +22,20 @@ from autobot_ops.stack.environment import (
 from autobot_ops.stack.stack import Stack
 
 
-class LooseSecrets(ConfigurationError):
-    """Secret files that others than their group can read."""
-
-
 @dataclass(frozen=True)
 class FileWork:
-    """Files to write (path → text, and path → why), secrets to make, and whether Redis' users differ."""
+    """Files to write (path → text, and path → why), secrets to make or to correct, and Redis' users."""
 
     texts: Mapping[Path, str]
     causes: Mapping[str, str]
     missing_secrets: tuple[str, ...]
+    wrong_access: tuple[str, ...]
     users_differ: bool
-
-    @property
-    def lines(self) -> list[str]:
-        """The work as text, one line per file."""
-        made = [f"secret {name}: it is missing" for name in self.missing_secrets]
-        users = [f"secret {ACL_FILE}: catalogs and passwords say otherwise"] if self.users_differ else []
-        return [*(f"{path}: {cause}" for path, cause in self.causes.items()), *made, *users]
 
 
 def observe_files(stack: Stack, environment: Mapping[str, str]) -> FileWork:
-    """What differs from what must be there. Raises LooseSecrets, ExampleMissing or SecretUnreadable."""
+    """What differs from what must be there. Raises ExampleMissing or SecretUnreadable."""
     root, folder = stack.settings.root, stack.settings.secrets_dir
-    if loose := secrets.loose_secrets(folder):
-        raise LooseSecrets(
-            f"others can read the secret {folder / loose[0]}",
-            hint=f"Treat it as known: remove the file and run inv up, or at least chmod 0440 {folder}/*",
-        )
     wanted = own_environment_files(root, stack.catalogs)
     dotenv = root / DOTENV
     present = dotenv.read_text(encoding="utf-8") if dotenv.exists() else None
@@ -64,20 +48,23 @@ def observe_files(stack: Stack, environment: Mapping[str, str]) -> FileWork:
         for path in texts
     }
     missing = secrets.missing_secrets(folder, secrets.password_names(stack.catalogs))
-    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != _users(stack)
-    return FileWork(texts, causes, missing, users_differ)
+    users_differ = bool(missing) or _text_of(folder / ACL_FILE) != render_users(stack)
+    return FileWork(texts, causes, missing, secrets.secrets_with_wrong_access(folder), users_differ)
 
 
 def apply_files(stack: Stack, work: FileWork) -> None:
     """Write what `observe_files` found. A crash leaves each file whole, old or new; a second run goes on."""
-    secrets.make_secrets(stack.settings.secrets_dir, work.missing_secrets)
+    folder = stack.settings.secrets_dir
+    secrets.make_secrets(folder, work.missing_secrets)
+    secrets.correct_access(folder, work.wrong_access)
     if work.users_differ:
-        secrets.write_derived(stack.settings.secrets_dir, ACL_FILE, _users(stack))
+        secrets.write_derived(folder, ACL_FILE, render_users(stack))
     for path, text in work.texts.items():
         write_private_file(path, text)
 
 
-def _users(stack: Stack) -> str:
+def render_users(stack: Stack) -> str:
+    """The ACL file with this stack's passwords. Raises SecretUnreadable for one that is missing."""
     folder = stack.settings.secrets_dir
     users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
     passwords = {user: secrets.read_secret(folder, secrets.redis_password_name(user)) for user in users}

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from autobot_ops.errors import ConfigurationError
 from autobot_ops.stack.compose import start_order
 from autobot_ops.stack.failure import watched_failure
-from autobot_ops.stack.stack import Stack
+from autobot_ops.stack.stack import NotRunning, Stack
 from autobot_ops.stack.watch import Failure, OnChange, wait_until_well
 
 
-class NothingRuns(ConfigurationError):
-    """There is no container to restart."""
-
-
 def restart_services(stack: Stack, service: str, *, on_change: OnChange) -> dict[str, float]:
-    """Seconds until each restarted service was healthy again; an empty name means all.
+    """Seconds until each restarted service was healthy again.
 
-    Raises UnknownName, NothingRuns, or StackFailure as `inv up` does.
+    Raises UnknownName, NotRunning, or StackFailure as `inv up` does.
     """
     before = stack.observe()
-    names = [stack.service_name(service, before)] if service else list(before)
-    if missing := [name for name in names if name not in before] or (["the stack"] if not names else []):
-        raise NothingRuns(f"{missing[0]} was never started", hint="Start it: inv up")
+    names = stack.services_meant(service)
+    if missing := [name for name in names if name not in before]:
+        raise NotRunning(f"{missing[0]} isn't there", hint="Start it: inv up")
     compose = stack.compose_for_looking()
     services = compose.load_model()
     took: dict[str, float] = {}

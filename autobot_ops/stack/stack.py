@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +12,21 @@ import docker
 from autobot_ops.adapters import engine
 from autobot_ops.catalog import Catalogs, load_catalogs
 from autobot_ops.catalog.load import UnknownName
+from autobot_ops.errors import ServiceUnreachable
 from autobot_ops.isolation import secrets
 from autobot_ops.settings import Settings
 from autobot_ops.stack.compose import Compose
 from autobot_ops.stack.environment import EXAMPLE_SUFFIX, compose_environment
 from autobot_ops.stack.health import ContainerState, observe_containers
+from autobot_ops.stack.image_inputs import project_version
 
 DATA_SERVICES = ("redis", "postgres")
 UNBUILT = "unbuilt"
+ALL = "all"
+
+
+class NotRunning(ServiceUnreachable):
+    """The service has no running container."""
 
 
 @dataclass(frozen=True)
@@ -73,25 +79,32 @@ class Stack:
         """Compose for what works on a clone that was never set up: no images, the committed examples."""
         return self.compose(env_suffix=EXAMPLE_SUFFIX)
 
-    def service_name(self, name: str, running: Mapping[str, ContainerState]) -> str:
+    def service_name(self, name: str) -> str:
         """The service that a person means, by its own, its agent's (`chat`) or its container's name.
 
         Raises UnknownName with the nearest name.
         """
-        known = dict.fromkeys((*self.service_names, *running))
+        known = (*self.service_names, *self.observe())
         bare_name = name.removeprefix(f"{self.settings.project}-")
         for candidate in (name, f"{name}-agent", bare_name):
             if candidate in known:
                 return candidate
-        raise UnknownName("service", name, known)
+        raise UnknownName("service", name, {*known, *self.catalogs.agents})
+
+    def services_meant(self, name: str) -> tuple[str, ...]:
+        """As service_name, and every service of the catalogs for `all`."""
+        return self.service_names if name == ALL else (self.service_name(name),)
+
+    def running_service(self, name: str) -> str:
+        """As service_name; raises NotRunning if its container doesn't run."""
+        service = self.service_name(name)
+        state = self.observe().get(service)
+        if state is None or state.status != "running":
+            word = state.word if state else "not there"
+            raise NotRunning(f"{service} is {word}", hint=f"inv up starts it; inv logs {service} says more.")
+        return service
 
 
 def open_stack(root: Path, settings: Settings) -> Stack:
     """The stack of a project folder; raises InvalidConfiguration for catalogs that don't hold."""
     return Stack(settings, load_catalogs(root, server_databases=settings.redis_databases))
-
-
-def project_version(root: Path) -> str:
-    """The version in pyproject.toml, the only place where it stands."""
-    document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
-    return str(document["project"]["version"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from autobot_ops.stack.diagnosis import failed_checks
 from autobot_ops.stack.health import ContainerState
@@ -39,12 +39,13 @@ def status_rows(names: Sequence[str], states: Mapping[str, ContainerState], now:
 def _row(name: str, state: ContainerState | None, now: datetime) -> StatusRow:
     if state is None:
         return StatusRow(name, MISSING, "", "", None, 0, "inv up starts it")
+    running = state.status == "running"
     return StatusRow(
         service=name,
         health=state.word,
         url=state.url,
         image=state.image,
-        up_seconds=_seconds_since(state.started_at, now) if state.status == "running" else None,
+        up_seconds=round((now - state.started).total_seconds()) if running and state.started else None,
         restarts=state.restarts,
         remark=_remark(state),
     )
@@ -60,9 +61,3 @@ def _remark(state: ContainerState) -> str:
     if state.health == "unhealthy" and state.last_probe:
         return failed_checks(state.last_probe.output)
     return ""
-
-
-def _seconds_since(stamp: str, now: datetime) -> int:
-    # The engine writes nanoseconds; Python reads six digits.
-    started = datetime.fromisoformat(stamp[:26].rstrip("Z")).replace(tzinfo=UTC)
-    return max(0, round((now - started).total_seconds()))

@@ -43,14 +43,8 @@ class UpPlan:
 
     @property
     def steps(self) -> tuple[Step, ...]:
-        """What changes something, in order; then what is kept."""
-        kept = tuple(step for step in self.start.steps if step.action == plans.KEEP)
-        return (*self.preparation, *self.start.changes, *kept)
-
-    @property
-    def changes(self) -> bool:
-        """Whether anything has to be done."""
-        return bool(self.preparation or self.start.changes)
+        """What changes something, in order."""
+        return (*self.preparation, *self.start.changes)
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,7 @@ def plan_up(stack: Stack, images: Mapping[str, str]) -> UpPlan:
     preparation = plan_preparation(
         files=files.causes,
         missing_secrets=files.missing_secrets,
+        wrong_access=files.wrong_access,
         users_differ=files.users_differ,
         redis_runs=redis is not None and redis.status == "running",
         missing_images=missing_images,

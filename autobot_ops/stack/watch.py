@@ -14,7 +14,7 @@ from autobot_ops.stack.health import ContainerState
 
 POLL_SECONDS = 0.3
 CERTAIN_RESTARTS = 2
-"""A service that ends twice while it is watched won't come up by itself."""
+"""A service that ends a third time while it is watched won't come up by itself."""
 
 _CERTAIN_PROBES = re.compile(r"WRONGPASS|NOAUTH|NOPERM|executable file not found")
 _CERTAIN_EXIT_CODES = {2, 126, 127}
@@ -36,9 +36,9 @@ class Verdict(Enum):
 class Failure(Exception):
     """A service failed for certain, or isn't healthy in time. Not for users: `up` makes a diagnosis of it."""
 
-    def __init__(self, service: str, state: ContainerState | None, *, in_time: bool) -> None:
+    def __init__(self, service: str, state: ContainerState | None) -> None:
         super().__init__(service)
-        self.service, self.state, self.in_time = service, state, in_time
+        self.service, self.state = service, state
 
 
 def judge(now: ContainerState | None, first: ContainerState | None) -> Verdict:
@@ -51,10 +51,12 @@ def judge(now: ContainerState | None, first: ContainerState | None) -> Verdict:
     same_container = first is not None and first.id == now.id
     # A start by hand sets the engine's count back to 0.
     before = first.restarts if first and same_container and first.restarts <= now.restarts else 0
-    crashed = now.status in {"exited", "dead", "restarting"}
-    if now.error or now.status in {"exited", "dead"} or now.restarts - before >= CERTAIN_RESTARTS:
+    if now.error or now.status in {"exited", "dead"}:
         return Verdict.FAILED
-    if crashed and (now.out_of_memory or now.exit_code in _CERTAIN_EXIT_CODES):
+    # Judged between two runs only, when the engine knows how the last one ended; the pauses grow.
+    if now.status == "restarting" and (
+        now.restarts - before >= CERTAIN_RESTARTS or now.out_of_memory or now.exit_code in _CERTAIN_EXIT_CODES
+    ):
         return Verdict.FAILED
     if now.is_well:
         return Verdict.WELL
@@ -81,7 +83,6 @@ def wait_until_well(
     began = time.monotonic()
     took: dict[str, float] = {}
     words: dict[str, str] = {}
-    worst: dict[str, ContainerState] = {}
     names = list(services)
     while True:
         states = observe()
@@ -92,24 +93,16 @@ def wait_until_well(
             if words.get(name) != word:
                 words[name] = word
                 on_change(name, word, elapsed)
-            if state and state.status != "running":
-                # Between two crashes it runs for a moment; how it ended is what the diagnosis needs.
-                worst[name] = state
             match judge(state, first.get(name)):
                 case Verdict.WELL:
                     took.setdefault(name, elapsed)
                 case Verdict.FAILED:
-                    raise Failure(name, _telling(state, worst.get(name)), in_time=True)
+                    raise Failure(name, state)
                 case Verdict.WAITING:
                     took.pop(name, None)
         if len(took) == len(names):
             return took
         if elapsed > seconds:
             late = next(name for name in names if name not in took)
-            raise Failure(late, _telling(states.get(late), worst.get(late)), in_time=False)
+            raise Failure(late, states.get(late))
         time.sleep(POLL_SECONDS)
-
-
-def _telling(state: ContainerState | None, worst: ContainerState | None) -> ContainerState | None:
-    """The state that says more about a failure."""
-    return worst if worst is not None and (state is None or state.status == "running") else state

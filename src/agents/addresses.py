@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
+from collections.abc import Callable
 from urllib.parse import SplitResult, urlsplit
 
 from src.errors import RuntimeFault
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+AddressRule = Callable[[Address], bool]
 
 WEB_PORTS = frozenset({80, 443})
 FIRST_UNPRIVILEGED_PORT = 1024
@@ -73,21 +75,27 @@ def default_port(scheme: str) -> int:
     return 443 if scheme == "https" else 80
 
 
-async def resolve(host: str, port: int, *, allow_private: bool) -> list[str]:
+def any_address(_address: Address) -> bool:
+    """The rule for tests and for an operator who wants pages of the own network read."""
+    return True
+
+
+async def resolve(host: str, port: int, rule: AddressRule = is_public) -> list[str]:
     """Addresses of a host, in the resolver's order.
 
-    Raises `NameUnknown`, and `AddressRefused` if even one of them isn't public: a name with both
+    Raises `NameUnknown`, and `AddressRefused` if even one of them breaks the rule: a name with both
     kinds is an attempt to get in.
     """
     loop = asyncio.get_running_loop()
+    # Reserved for names that don't exist (RFC 6761): no reason to ask a server.
+    if host.endswith(".invalid"):
+        raise NameUnknown(f"the name '{host}' can't be resolved")
     try:
         found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NameUnknown(f"the name '{host}' can't be resolved") from error
     # An IPv6 address of a link carries its interface behind a percent sign.
     addresses = list(dict.fromkeys(str(row[4][0]).split("%")[0] for row in found))
-    if not allow_private:
-        for address in addresses:
-            if not is_public(ipaddress.ip_address(address)):
-                raise AddressRefused(f"'{host}' isn't on the public internet")
+    if not all(rule(ipaddress.ip_address(address)) for address in addresses):
+        raise AddressRefused(f"'{host}' isn't on the public internet")
     return addresses

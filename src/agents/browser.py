@@ -16,7 +16,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from src.agents.addresses import AddressRefused, check_url, default_port, resolve
+from src.agents.addresses import AddressRefused, AddressRule, check_url, default_port, is_public, resolve
 from src.agents.fetching import PageUnavailable, check_size
 from src.agents.guarded_proxy import GuardedProxy
 
@@ -26,6 +26,18 @@ TOTAL_SECONDS = 45.0
 # Each takes some 300 MB.
 BROWSERS_AT_ONCE = 1
 
+_FEATURES_OFF = (
+    "AutofillServerCommunication",
+    "CertificateTransparencyComponentUpdater",
+    "InterestFeedContentSuggestions",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationGuideModelDownloading",
+    "OptimizationHints",
+    "OptimizationHintsFetching",
+    "SegmentationPlatform",
+    "Translate",
+)
 _SWITCHES = (
     "--headless=new",
     # Chromium's own sandbox needs namespaces or a setuid helper. The container has neither: it drops
@@ -55,11 +67,19 @@ _SWITCHES = (
     "--no-pings",
     "--password-store=basic",
     "--mute-audio",
-    "--disable-features=OptimizationHints,MediaRouter,Translate,InterestFeedContentSuggestions",
+    "--incognito",
+    "--disable-features=" + ",".join(_FEATURES_OFF),
+    # What no switch turns off is sent to a name that can't exist (RFC 6761).
+    "--gaia-url=http://none.invalid",
+    "--component-updater=url-source=http://none.invalid",
     "--window-size=1280,1600",
 )
-# 3: no download at all. 2: block.
-_PREFERENCES = {"download_restrictions": 3, "profile.default_content_setting_values.notifications": 2}
+_PREFERENCES = {
+    "download_restrictions": 3,  # no download at all
+    "profile.default_content_setting_values.notifications": 2,  # blocked
+    "search.suggest_enabled": False,
+    "signin.allowed": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +93,21 @@ class RenderedPage:
 class BrowserRenderer:
     """Renders pages one after the other; further callers wait for their turn."""
 
-    def __init__(self, *, chromium: Path, driver: Path, user_agent: str, allow_private: bool) -> None:
+    def __init__(
+        self, *, chromium: Path, driver: Path, user_agent: str, rule: AddressRule = is_public
+    ) -> None:
         self._chromium = chromium
         self._driver = driver
         self._user_agent = user_agent
-        self._allow_private = allow_private
+        self._rule = rule
         self._turn = asyncio.Semaphore(BROWSERS_AT_ONCE)
 
     async def render(self, url: str) -> RenderedPage:
         """Raises `AddressRefused`, `NameUnknown`, `PageUnavailable`, `PageUnreadable`."""
         parts = check_url(url)
         port = parts.port or default_port(parts.scheme)
-        await resolve(str(parts.hostname), port, allow_private=self._allow_private)
-        async with self._turn, GuardedProxy(self._allow_private) as proxy:
+        await resolve(str(parts.hostname), port, self._rule)
+        async with self._turn, GuardedProxy(self._rule) as proxy:
             folder = Path(tempfile.mkdtemp(prefix="autobot-browser-"))
             try:
                 async with asyncio.timeout(TOTAL_SECONDS):

@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urljoin
 
 import httpx
 
-from src.agents.addresses import check_url, default_port, resolve
+from src.agents.addresses import AddressRule, check_url, default_port, is_public, resolve
 from src.errors import RuntimeFault
 
 TOTAL_SECONDS = 20.0
@@ -41,8 +41,8 @@ class FetchedPage:
 class PageFetcher:
     """Fetches pages; one for the life of the agent."""
 
-    def __init__(self, *, user_agent: str, allow_private: bool) -> None:
-        self._allow_private = allow_private
+    def __init__(self, *, user_agent: str, rule: AddressRule = is_public) -> None:
+        self._rule = rule
         self._client = httpx.AsyncClient(
             # Redirects are followed here, each target checked; a proxy of the environment would
             # resolve names itself, behind our back.
@@ -76,7 +76,7 @@ class PageFetcher:
         host = str(parts.hostname)
         port = parts.port or default_port(parts.scheme)
         failure: httpx.HTTPError | None = None
-        for address in await resolve(host, port, allow_private=self._allow_private):
+        for address in await resolve(host, port, self._rule):
             try:
                 return await self._request(parts, address)
             except httpx.ConnectError as error:

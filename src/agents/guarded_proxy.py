@@ -13,7 +13,16 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from urllib.parse import urlsplit
 
-from src.agents.addresses import AddressRefused, NameUnknown, check_port, check_url, default_port, resolve
+from src.agents.addresses import (
+    AddressRefused,
+    AddressRule,
+    NameUnknown,
+    check_port,
+    check_url,
+    default_port,
+    is_public,
+    resolve,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +39,11 @@ _ANSWERS = {400: "Bad Request", 403: "Forbidden", 502: "Bad Gateway"}
 class GuardedProxy:
     """`async with GuardedProxy(...) as proxy:` listens on `127.0.0.1:proxy.port` inside the block."""
 
-    allow_private: bool
+    rule: AddressRule = is_public
     port: int = 0
     refused: list[str] = field(default_factory=list)
+    # Every host that the browser asked for, for tests and for the log of a refusal.
+    hosts: set[str] = field(default_factory=set)
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _passed: int = 0
@@ -45,7 +56,8 @@ class GuardedProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
+        if self._server is None:
+            return
         self._server.close()
         for task in list(self._tasks):
             task.cancel()
@@ -89,8 +101,9 @@ class GuardedProxy:
         await self._relay((reader, writer), upstream)
 
     async def _open(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        self.hosts.add(host)
         failure: OSError = OSError("no address")
-        for address in await resolve(host, port, allow_private=self.allow_private):
+        for address in await resolve(host, port, self.rule):
             try:
                 async with asyncio.timeout(CONNECT_SECONDS):
                     return await asyncio.open_connection(address, port)

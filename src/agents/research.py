@@ -13,7 +13,7 @@ from fastapi import APIRouter, HTTPException
 from pydantic import BaseModel, Field, ValidationError
 from redis.exceptions import RedisError
 
-from src.agents.addresses import AddressRefused, NameUnknown
+from src.agents.addresses import AddressRefused, NameUnknown, any_address, is_public
 from src.agents.agent import Agent, AgentContext
 from src.agents.browser import BrowserRenderer
 from src.agents.extraction import PageContent, extract, extract_plain
@@ -61,13 +61,14 @@ class ResearchAgent(Agent):
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
         settings = context.settings
+        rule = any_address if settings.allow_private_addresses else is_public
         user_agent = f"AutoBot-research/{settings.version}"
-        self._fetcher = PageFetcher(user_agent=user_agent, allow_private=settings.allow_private_addresses)
+        self._fetcher = PageFetcher(user_agent=user_agent, rule=rule)
         self._browser = BrowserRenderer(
             chromium=Path(os.environ.get("CHROMIUM_BINARY", "/usr/bin/chromium")),
             driver=Path(os.environ.get("CHROMEDRIVER_BINARY", "/usr/bin/chromedriver")),
             user_agent=user_agent,
-            allow_private=settings.allow_private_addresses,
+            rule=rule,
         )
 
     async def close(self) -> None:

@@ -79,8 +79,7 @@ def connection_arguments(
         "health_check_interval": tuning.health_check_interval,
         "protocol": 3,
         # Redis 7.0 knows no CLIENT SETINFO, and agents' users may not run it on newer servers.
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
         "client_name": settings.client_name,
     }
     if settings.credentials is not None:

@@ -32,26 +32,27 @@ class AgentProcess:
     def start(self) -> None:
         """Start it; it may take a moment to listen."""
         (self.folder / "data").mkdir(parents=True, exist_ok=True)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "src.agents"],
-            cwd=REPOSITORY,
-            stdout=(self.folder / "stdout.log").open("ab"),
-            stderr=(self.folder / "stderr.log").open("ab"),
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(REPOSITORY),
-                "HOME": str(self.folder),
-                "AGENT_HOST": "127.0.0.1",
-                "AGENT_PORT": str(self.port),
-                "AGENT_DATA_DIR": str(self.folder / "data"),
-                "AGENT_LOG_DIR": str(self.folder / "logs"),
-                "AUTOBOT_VERSION": "9.9.9",
-                "HF_HUB_OFFLINE": "1",
-                "TRANSFORMERS_OFFLINE": "1",
-                "ANONYMIZED_TELEMETRY": "False",
-            }
-            | self.environment,
-        )
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(REPOSITORY),
+            "HOME": str(self.folder),
+            "AGENT_HOST": "127.0.0.1",
+            "AGENT_PORT": str(self.port),
+            "AGENT_DATA_DIR": str(self.folder / "data"),
+            "AGENT_LOG_DIR": str(self.folder / "logs"),
+            "AUTOBOT_VERSION": "9.9.9",
+            "HF_HUB_OFFLINE": "1",
+            "TRANSFORMERS_OFFLINE": "1",
+            "ANONYMIZED_TELEMETRY": "False",
+        }
+        with (self.folder / "output.log").open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "src.agents"],
+                cwd=REPOSITORY,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment | self.environment,
+            )
 
     @property
     def client(self) -> httpx.Client:
@@ -92,9 +93,7 @@ class AgentProcess:
 
     def output(self) -> str:
         """What it wrote so far."""
-        return "".join(
-            (self.folder / name).read_text(encoding="utf-8") for name in ("stdout.log", "stderr.log")
-        )
+        return (self.folder / "output.log").read_text(encoding="utf-8")
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """Signal it, wait for its end and return its exit status."""

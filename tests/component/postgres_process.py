@@ -44,8 +44,9 @@ class PostgresProcess:
                 os.chown(path, account.pw_uid, account.pw_gid)
         subprocess.run(
             [
-                BINARIES / "initdb", "--pgdata", self.folder / "data", "--auth", "scram-sha-256", "--no-sync",
-                "--username", "admin", "--pwfile", self.folder / "password", "--encoding", "UTF8",
+                BINARIES / "initdb", "--pgdata", self.folder / "data", "--auth", "scram-sha-256",
+                "--no-sync", "--username", "admin", "--pwfile", self.folder / "password",
+                "--encoding", "UTF8",
             ],
             check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._account(),
         )  # fmt: skip
@@ -56,23 +57,26 @@ class PostgresProcess:
 
     def start(self) -> None:
         """Start and wait until it takes connections."""
-        self.process = subprocess.Popen(
-            [
-                BINARIES / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-c",
-                "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off",
-            ],
-            stdout=(self.folder / "log").open("ab"), stderr=subprocess.STDOUT, cwd=self.folder, **self._account(),
-        )  # fmt: skip
+        with (self.folder / "log").open("ab") as log_file:
+            self.process = subprocess.Popen(
+                [
+                    BINARIES / "postgres", "-D", self.folder / "data", "-p", str(self.port),
+                    "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
+                    "-c", f"unix_socket_directories={self.folder}",
+                ],
+                stdout=log_file, stderr=subprocess.STDOUT, cwd=self.folder, **self._account(),
+            )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 self.execute("SELECT 1")
-                return
             except psycopg.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     log = (self.folder / "log").read_text(encoding="utf-8")
                     raise AssertionError(f"postgres did not start:\n{log}") from None
                 time.sleep(0.05)
+            else:
+                return
 
     def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
         """Run statements as the server's administrator; rows of the last one."""

@@ -106,12 +106,13 @@ class RedisProcess:
             while True:
                 try:
                     client.ping()
-                    return
                 except redis.RedisError:
                     if self.process.poll() is not None or time.monotonic() > deadline:
                         log = (self.folder / "redis.log").read_text(encoding="utf-8")
                         raise AssertionError(f"redis-server did not start:\n{log}") from None
                     time.sleep(0.02)
+                else:
+                    return
 
     def stop(self) -> None:
         """End it and wait for it; what was written stays."""

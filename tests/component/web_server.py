@@ -12,7 +12,8 @@ ARTICLE = """<!doctype html><html lang="en"><head><title>Tides of the sea</title
 <nav><a href="/about">About us</a></nav><!-- a comment -->
 <main><h1>Tides</h1><p>The moon pulls
 the oceans.</p><p>Twice a <b>day</b> the sea rises.</p><a href="more#part">More</a>
-<a href="mailto:a@b.c">Mail</a><script>var hidden = 1;</script></main><footer>Imprint</footer></body></html>"""
+<a href="mailto:a@b.c">Mail</a><script>var hidden = 1;</script></main>
+<footer>Imprint</footer></body></html>"""
 
 SCRIPTED = """<!doctype html><html><head><title>before</title></head><body><main id="m">empty</main>
 <script>document.title = "after"; document.getElementById("m").textContent = "written by a script";</script>

@@ -1,0 +1,85 @@
+"""The stack's Redis as seen from the host: at its container's address on the data network.
+
+Nothing publishes that port, so this works where containers' addresses are routed to the host: on the
+machine that runs the engine, and not through Docker Desktop's virtual machine.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import redis
+
+from autobot_ops.adapters import containers
+from autobot_ops.errors import ServiceUnreachable
+from autobot_ops.isolation.secrets import read_secret, redis_password_name
+from autobot_ops.ports import Dialer
+from src.utils.redis_credentials import FileCredentialProvider
+
+if TYPE_CHECKING:
+    from autobot_ops.stack.stack import Stack
+
+SERVICE = "redis"
+PORT = 6379
+CONNECT_SECONDS = 3.0
+REPLY_SECONDS = 60.0
+"""Longer than an agent waits: an operator's command may walk a whole database."""
+
+
+class RedisOutOfReach(ServiceUnreachable):
+    """The stack's Redis doesn't run, or its address can't be reached from this host."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where Redis listens on the data network."""
+
+    host: str
+    port: int
+
+
+def endpoint(stack: Stack) -> Endpoint:
+    """The address of the running Redis, which has accepted one connection. Raises RedisOutOfReach."""
+    address = containers.service_address(stack.client, stack.settings.project, SERVICE)
+    if address is None:
+        raise RedisOutOfReach(
+            f"redis of {stack.settings.project} does not run", hint="inv up starts it; inv status shows it."
+        )
+    try:
+        socket.create_connection((address, PORT), timeout=CONNECT_SECONDS).close()
+    except OSError as error:
+        raise RedisOutOfReach(
+            f"redis does not answer at {address}:{PORT}: {error}",
+            hint="inv status says whether it runs. Where the engine has a machine of its own (Docker "
+            "Desktop, a remote DOCKER_HOST), run inv on that machine.",
+        ) from error
+    return Endpoint(address, PORT)
+
+
+def dialer(stack: Stack, role: str) -> Dialer:
+    """Opens connections to the stack's Redis as one of its users (`operator`, `backup`, an agent, …).
+
+    The address is looked up once, the password is read for every connection, so a rotated one holds.
+    Raises RedisOutOfReach, or SecretUnreadable for a role without a password.
+    """
+    name = redis_password_name(role)
+    read_secret(stack.settings.secrets_dir, name)
+    credentials = FileCredentialProvider(username=role, password_file=str(stack.settings.secrets_dir / name))
+    server = endpoint(stack)
+
+    def dial(number: int) -> redis.Redis:
+        return redis.Redis(
+            host=server.host,
+            port=server.port,
+            db=number,
+            credential_provider=credentials,
+            socket_connect_timeout=CONNECT_SECONDS,
+            socket_timeout=REPLY_SECONDS,
+            # Redis 7.0 doesn't know CLIENT SETINFO.
+            lib_name=None,
+            lib_version=None,
+        )
+
+    return dial

@@ -1,0 +1,140 @@
+"""Judge a server's state by the catalogs: is each database what its name says? Pure.
+
+`judge_server` looks at figures and rules, `judge_keys` at keys; both yield findings, and an empty
+list of findings is the proof of separation that `inv database.check` prints.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from autobot_ops.catalog import Catalogs
+from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
+from autobot_ops.catalog.routing import Router
+from autobot_ops.isolation.observation import ServerState
+
+EXAMPLES = 3
+"""Stray keys of one kind that a finding names."""
+
+
+class Severity(StrEnum):
+    """How much a finding matters."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is not as the catalogs say, and what to do about it."""
+
+    severity: Severity
+    subject: str
+    message: str
+    fix: str
+
+
+def judge_server(state: ServerState, catalogs: Catalogs, expected_users: dict[str, str]) -> Iterator[Finding]:
+    """Numbers, memory, eviction, alerts and access rules.
+
+    `expected_users` maps each user to its canonical rule line, as the server itself prints it.
+    """
+    yield from _judge_numbers(state, catalogs)
+    yield from _judge_memory(state)
+    yield from _judge_alerts(state, catalogs)
+    yield from _judge_users(state, expected_users)
+
+
+def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Finding]:
+    """Keys of one database that belong to another one, or to none, grouped by where they belong."""
+    strays: dict[str | None, list[bytes]] = {}
+    counts: Counter[str | None] = Counter()
+    for key in keys:
+        owner = router.route(key)
+        if owner == name:
+            continue
+        counts[owner] += 1
+        examples = strays.setdefault(owner, [])
+        if len(examples) < EXAMPLES:
+            examples.append(key)
+    for owner, count in counts.items():
+        shown = ", ".join(repr(key.decode("utf-8", "backslashreplace")) for key in strays[owner])
+        if owner is None:
+            # Database 0 keeps what no pattern claims: that is what the catalog calls `main`.
+            severity = Severity.WARNING
+            message = f"{count} key(s) that no database claims, such as {shown}"
+            fix = f"Add a pattern to '{name}' in config/redis-databases.yaml, or delete them."
+        else:
+            severity = Severity.ERROR
+            message = f"{count} key(s) of '{owner}', such as {shown}"
+            fix = f"Move them: inv migrate routes keys to '{owner}'."
+        yield Finding(severity, name, message, fix)
+
+
+def _judge_numbers(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
+    known = {row.number for row in catalogs.databases.values()}
+    for number, figures in sorted(state.keyspace.items()):
+        if number in known:
+            continue
+        if number > LAST_CATALOG_NUMBER:
+            yield Finding(
+                Severity.WARNING,
+                f"number {number}",
+                f"a staging database holds {figures.keys} keys",
+                "A restore that was not finished leaves it: commit or undo the restore.",
+            )
+        else:
+            yield Finding(
+                Severity.ERROR,
+                f"number {number}",
+                f"{figures.keys} keys in a database that the catalog doesn't know",
+                "Add the database to config/redis-databases.yaml, or move its keys.",
+            )
+
+
+def _judge_memory(state: ServerState) -> Iterator[Finding]:
+    if state.maxmemory == 0:
+        yield Finding(
+            Severity.ERROR,
+            "server",
+            "maxmemory is not set",
+            "Set it well below the container's memory limit.",
+        )
+    if state.maxmemory_policy.startswith("allkeys"):
+        yield Finding(
+            Severity.ERROR,
+            "server",
+            f"eviction policy {state.maxmemory_policy} throws away sessions and knowledge",
+            "Use noeviction, or volatile-ttl where every cache key has a time to live.",
+        )
+
+
+def _judge_alerts(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
+    for name, row in catalogs.databases.items():
+        keys = state.keyspace[row.number].keys if row.number in state.keyspace else 0
+        for what, value, limit in (
+            ("keys", keys, row.alerts.keys),
+            ("connections", state.connections.get(row.number, 0), row.alerts.connections),
+            ("memory in percent", round(state.memory_percent), row.alerts.memory_percent),
+        ):
+            if value > limit:
+                yield Finding(
+                    Severity.WARNING,
+                    name,
+                    f"{what}: {value}, the alert is at {limit}",
+                    "See: inv database.list",
+                )
+
+
+def _judge_users(state: ServerState, expected: dict[str, str]) -> Iterator[Finding]:
+    reload_rules = "Load the rendered rules: inv database.reload"
+    for user in sorted(expected.keys() - state.users.keys()):
+        yield Finding(Severity.ERROR, f"user {user}", "the server doesn't know this user", reload_rules)
+    for user in sorted(state.users.keys() - expected.keys()):
+        yield Finding(Severity.ERROR, f"user {user}", "the catalogs don't know this user", reload_rules)
+    for user in sorted(expected.keys() & state.users.keys()):
+        if state.users[user] != expected[user]:
+            yield Finding(Severity.ERROR, f"user {user}", "its rules differ from the catalogs", reload_rules)
