@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import pytest
@@ -27,7 +28,7 @@ def inputs_of(**changes: Mapping[str, str]) -> dict[str, ImageInputs]:
         if image.parent:
             inputs[f"parent {image.parent}"] = found[image.parent].tag
         inputs |= changes.get(image.target, {})
-        tag = f"{abs(hash(tuple(sorted(inputs.items())))):012x}"[:12]
+        tag = hashlib.sha256(str(sorted(inputs.items())).encode()).hexdigest()[:12]
         found[image.target] = ImageInputs(image.target, f"space/{image.name}:{tag}", inputs)
     return found
 

@@ -25,8 +25,10 @@ def lines_of(*documents: dict[str, Any], indented: bool = True) -> list[str]:
     return "\n".join(texts).splitlines()
 
 
-APT = "RUN --mount=type=bind,source=a/add-code.sh,target=/run/build-steps/add-code.sh     touch /tmp/stamp; " \
-      "/run/build-steps/apt-install.sh tini;     /run/build-steps/seal-layer.sh /tmp/stamp"  # fmt: skip
+APT = (
+    "RUN --mount=type=bind,source=a/add-code.sh,target=/run/build-steps/add-code.sh     touch /tmp/stamp; "
+    "/run/build-steps/apt-install.sh tini;     /run/build-steps/seal-layer.sh /tmp/stamp"
+)
 
 
 @pytest.mark.parametrize("indented", [True, False])

@@ -96,5 +96,5 @@ def test_inputs_name_files_settings_and_the_parent(sources: Path) -> None:
 
 def test_a_missing_input_is_an_error_that_names_it(sources: Path) -> None:
     (sources / "docker/agents/requirements-npu.txt").unlink()
-    with pytest.raises(ConfigurationError, match="requirements-npu.txt is missing"):
+    with pytest.raises(ConfigurationError, match=r"requirements-npu\.txt is missing"):
         image_references(Settings(root=sources), sources)
