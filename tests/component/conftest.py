@@ -9,7 +9,9 @@ import pytest
 
 from src.utils.redis_client import reset_redis_clients
 from tests.component.agent_process import AgentProcess
+from tests.component.postgres_process import PostgresProcess
 from tests.component.redis_process import RedisProcess
+from tests.component.web_server import WebServer, serving
 
 StartAgent = Callable[..., AgentProcess]
 
@@ -52,3 +54,27 @@ def start_agent(redis_process: RedisProcess, tmp_path: Path) -> Iterator[StartAg
     for agent in started:
         if agent.process is not None and agent.process.poll() is None:
             agent.stop()
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[PostgresProcess]:
+    server = PostgresProcess()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_process(_postgres_server: PostgresProcess) -> Iterator[PostgresProcess]:
+    """PostgreSQL with an empty database; a test may end it, the next one finds it running."""
+    _postgres_server.fresh_database()
+    yield _postgres_server
+    if _postgres_server.process is None:
+        _postgres_server.start()
+
+
+@pytest.fixture
+def website() -> Iterator[WebServer]:
+    """A small web site on loopback."""
+    with serving() as server:
+        yield server

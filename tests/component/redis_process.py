@@ -20,6 +20,8 @@ from typing import Any
 import redis
 import yaml
 
+from autobot_ops.isolation.data_keys import new_key_ring
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 15.0
 
@@ -86,6 +88,13 @@ class RedisProcess:
         (self.folder / "users.acl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for user, password in self.passwords.items():
             self.password_file(user).write_text(password + "\n", encoding="utf-8")
+        if not self.data_keys_file.exists():
+            self.data_keys_file.write_text(new_key_ring(), encoding="utf-8")
+
+    @property
+    def data_keys_file(self) -> Path:
+        """The ring of data keys that every agent of this server's tests has."""
+        return self.folder / "data_keys"
 
     def password_file(self, user: str) -> Path:
         """Where the password of a user lies."""
@@ -148,6 +157,7 @@ class RedisProcess:
             "REDIS_PORT": str(self.port),
             "REDIS_USERNAME": agent,
             "REDIS_PASSWORD_FILE": str(self.password_file(agent)),
+            "DATA_KEYS_FILE": str(self.data_keys_file),
             "REDIS_DATABASES_FILE": str(REPOSITORY / "config" / "redis-databases.yaml"),
             "AGENTS_FILE": str(REPOSITORY / "config" / "agents.yaml"),
         }
