@@ -78,8 +78,7 @@ def dialer(stack: Stack, role: str) -> Dialer:
             socket_connect_timeout=CONNECT_SECONDS,
             socket_timeout=REPLY_SECONDS,
             # Redis 7.0 doesn't know CLIENT SETINFO.
-            lib_name=None,
-            lib_version=None,
+            driver_info=None,
         )
 
     return dial

@@ -16,6 +16,7 @@ from redis.retry import Retry
 from src.utils.redis_cluster_refusal import greet, greet_async
 from src.utils.redis_sentinel import async_sentinel_pool, sentinel_pool
 from src.utils.redis_settings import DatabaseEntry, RedisSettings
+from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 from src.utils.redis_tuning import tuning_for
 
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -42,7 +43,7 @@ def make_client(
     if settings.sentinel is not None:
         return redis.Redis(connection_pool=sentinel_pool(settings.sentinel, _tls(settings), arguments))
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
-        connection_class=redis.SSLConnection if settings.tls else redis.Connection,
+        connection_class=TlsConnection if settings.tls else redis.Connection,
         **arguments,
     )
     return redis.Redis(connection_pool=pool)
@@ -60,7 +61,7 @@ def make_async_client(
             connection_pool=async_sentinel_pool(settings.sentinel, _tls(settings), arguments)
         )
     pool = redis.asyncio.BlockingConnectionPool(
-        connection_class=redis.asyncio.SSLConnection if settings.tls else redis.asyncio.Connection,
+        connection_class=AsyncTlsConnection if settings.tls else redis.asyncio.Connection,
         **arguments,
     )
     return redis.asyncio.Redis(connection_pool=pool)

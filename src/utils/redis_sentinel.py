@@ -22,6 +22,7 @@ from redis.retry import Retry
 
 from src.errors import ConfigurationInvalid
 from src.utils.redis_credentials import FileCredentialProvider, credentials_from
+from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 
 DEFAULT_SENTINEL_PORT = 26379
 DEFAULT_SERVICE = "mymaster"
@@ -74,7 +75,7 @@ class MasterConnection(redis.sentinel.SentinelManagedConnection):
             super().connect_check_health(check_health, retry_socket_connect=False)
 
 
-class TlsMasterConnection(MasterConnection, redis.SSLConnection):
+class TlsMasterConnection(MasterConnection, TlsConnection):
     """The same over TLS."""
 
 
@@ -98,7 +99,7 @@ class AsyncMasterConnection(redis.asyncio.sentinel.SentinelManagedConnection):
             await super().connect_check_health(check_health, retry_socket_connect=False)
 
 
-class AsyncTlsMasterConnection(AsyncMasterConnection, redis.asyncio.SSLConnection):
+class AsyncTlsMasterConnection(AsyncMasterConnection, AsyncTlsConnection):
     """The same over TLS."""
 
 
@@ -120,6 +121,9 @@ def sentinel_pool(
         list(sentinel.addresses),
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": Retry(NoBackoff(), 0)},
     )
+    if tls:
+        for watcher in manager.sentinels:
+            watcher.connection_pool.connection_class = TlsConnection
     return BlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
         sentinel.service,
         manager,
@@ -136,6 +140,9 @@ def async_sentinel_pool(
         list(sentinel.addresses),
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": AsyncRetry(NoBackoff(), 0)},
     )
+    if tls:
+        for watcher in manager.sentinels:
+            watcher.connection_pool.connection_class = AsyncTlsConnection
     return AsyncBlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
         sentinel.service,
         manager,
