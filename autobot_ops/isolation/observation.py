@@ -62,8 +62,8 @@ def observe(dial: Dialer) -> ServerState:
         users = [str(line) for line in client.acl_list()]
     return ServerState(
         version=str(information["redis_version"]),
-        databases=int(config["databases"]),
-        maxmemory=int(config["maxmemory"]),
+        databases=int(str(config["databases"])),
+        maxmemory=int(str(config["maxmemory"])),
         maxmemory_policy=str(config["maxmemory-policy"]),
         used_memory=int(information["used_memory"]),
         keyspace={
