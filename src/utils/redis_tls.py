@@ -15,9 +15,7 @@ import redis
 import redis.asyncio
 
 
-def trust(
-    ca_file: str | None, cert_file: str | None = None, key_file: str | None = None
-) -> ssl.SSLContext:
+def trust(ca_file: str | None, cert_file: str | None = None, key_file: str | None = None) -> ssl.SSLContext:
     """A client's context (TLS 1.2 or newer, host name checked) from the files as they are now.
 
     Without `ca_file` the system's authorities are trusted. Raises OSError, which callers of redis-py
@@ -33,7 +31,7 @@ class TlsConnection(redis.SSLConnection):
     """A connection over TLS; `ssl_server_name` is the certificate's name where `host` is an address."""
 
     def __init__(self, *, ssl_server_name: str | None = None, **arguments: Any) -> None:
-        super().__init__(**arguments)  # type: ignore[no-untyped-call]  # redis-py left it untyped
+        super().__init__(**arguments)
         self._server_name = ssl_server_name
 
     def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
