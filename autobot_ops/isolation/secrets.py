@@ -19,8 +19,8 @@ from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET, new_key_ring
 ROOTS_SECRETS_GROUP = 10999
 """Group of the files where root runs the stack; containers join it (`group_add`). It has no other members."""
 
-OPERATOR_ROLES = ("operator", "monitor", "backup")
-"""Redis users that aren't agents: the tool's own, the exporter's, and the reader of the backup stream."""
+OPERATOR_ROLES = ("operator", "monitor", "backup", "migrate", "restore")
+"""Redis users that aren't agents; isolation/roles.py says what each may do."""
 
 FILE_MODE = 0o440
 UNMOUNTED_MODE = 0o400

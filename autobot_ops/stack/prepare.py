@@ -73,12 +73,20 @@ def apply_files(stack: Stack, work: FileWork) -> None:
         write_private_file(path, text)
 
 
-def render_users(stack: Stack) -> str:
-    """The ACL file with this stack's passwords. Raises SecretUnreadable for one that is missing."""
+def render_users(stack: Stack, *, database_rules: bool = False) -> str:
+    """The ACL file with this stack's passwords. Raises SecretUnreadable for one that is missing.
+
+    Without `database_rules` every server understands it: that is what lies on disk.
+    """
     folder = stack.settings.secrets_dir
     users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
-    passwords = {user: secrets.read_secret(folder, secrets.redis_password_name(user)) for user in users}
-    return render_acl(stack.catalogs, passwords)
+    passwords = {user: (secrets.read_secret(folder, secrets.redis_password_name(user)),) for user in users}
+    return render_acl(
+        stack.catalogs,
+        passwords,
+        server_databases=stack.settings.redis_databases,
+        database_rules=database_rules,
+    )
 
 
 def _text_of(path: Path) -> str | None:
