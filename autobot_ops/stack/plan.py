@@ -93,14 +93,18 @@ def plan_start(
 
 def _step(service: Service, found: str | None, container: ContainerState | None) -> Step:
     if container is None or found == ABSENT:
-        return Step(CREATE, service.name, "it isn't there")
-    if container.image != service.image:
-        return Step(RECREATE, service.name, f"its image becomes {service.image}")
-    if found == DIFFERENT:
-        return Step(RECREATE, service.name, "its description changed")
-    # Left alone, the engine would wait longer after each end, up to a minute.
-    if container.status == "restarting":
-        return Step(RESTART, service.name, f"it keeps ending, {container.restarts} times so far")
-    if found == STOPPED or container.status != "running":
-        return Step(START, service.name, f"it is {container.status}")
-    return Step(KEEP, service.name, f"it is as described and {container.word}")
+        action, cause = CREATE, "it isn't there"
+    elif container.image != service.image:
+        action, cause = RECREATE, f"its image becomes {service.image}"
+    elif found == DIFFERENT:
+        action, cause = RECREATE, "its description changed"
+    elif container.status == "restarting":
+        # Left alone, the engine would wait longer after each end, up to a minute.
+        action, cause = RESTART, f"it keeps ending, {container.restarts} times so far"
+    elif found == STOPPED or container.status != "running":
+        action, cause = START, f"it is {container.status}"
+    elif found is None:
+        action, cause = START, "Compose didn't say whether it is as described"
+    else:
+        action, cause = KEEP, f"it is as described and {container.word}"
+    return Step(action, service.name, cause)

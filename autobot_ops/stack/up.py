@@ -167,8 +167,7 @@ def _start_stage(
 
 
 def _run(compose: Compose, *arguments: str) -> None:
-    argv = compose.command("--progress", "plain", *arguments)
-    for _ in process.stream_lines(argv, env=compose.environment):
+    for _ in compose.stream(*arguments):
         pass
 
 

@@ -17,20 +17,12 @@ from tests.component.conftest import StartAgent
 from tests.component.redis_process import REPOSITORY, RedisProcess, load_catalog
 from tests.component.web_server import WebServer
 
-HEALTH_SECONDS = 2.5
-START_BUDGET_SECONDS = 6.0
+HEALTH_SECONDS = 10.0
+"""Far above the second that each check gets, far below the minutes for which a frozen server would hold it."""
 
 
 def log_lines(agent: AgentProcess) -> list[dict[str, object]]:
     return [json.loads(line) for line in agent.output().splitlines()]
-
-
-def test_answers_within_seconds_of_its_start(start_agent: StartAgent) -> None:
-    began = time.monotonic()
-    agent = start_agent("research")
-    agent.wait_until("/livez", lambda answer: answer.status_code == 200)
-    # About one on an idle machine; this one may be busy with other tests.
-    assert time.monotonic() - began < START_BUDGET_SECONDS
 
 
 def test_health_shows_each_granted_database_with_its_number(

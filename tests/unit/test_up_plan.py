@@ -105,6 +105,12 @@ def test_a_service_that_keeps_ending_is_restarted_at_once() -> None:
     )
 
 
+def test_where_compose_says_nothing_it_is_asked_to_act() -> None:
+    containers = {name: container(name) for name in SERVICES}
+    plan = plan_start(SERVICES, {}, containers)
+    assert {step.action for step in plan.steps} == {"start"}
+
+
 def test_a_container_that_compose_does_not_know_is_created() -> None:
     assert "create redis: it isn't there" in lines({"redis": ABSENT}, container("redis"))
 
