@@ -14,14 +14,19 @@ from pathlib import Path
 
 from autobot_ops.catalog import Catalogs
 from autobot_ops.errors import ConfigurationError
+from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET, new_key_ring
 
 ROOTS_SECRETS_GROUP = 10999
 """Group of the files where root runs the stack; containers join it (`group_add`). It has no other members."""
 
-OPERATOR_ROLES = ("operator", "monitor", "backup")
-"""Redis users that aren't agents: the tool's own, the exporter's, and the reader of the backup stream."""
+OPERATOR_ROLES = ("operator", "monitor", "backup", "migrate", "restore")
+"""Redis users that aren't agents; isolation/roles.py says what each may do."""
 
 FILE_MODE = 0o440
+UNMOUNTED_MODE = 0o400
+UNMOUNTED_ENDINGS = ("_ca_key", ".next", ".previous")
+"""Files that no container gets: the authority's key, and what a rotation keeps for a while."""
+
 FOLDER_MODE = 0o700
 PASSWORD_BYTES = 32
 
@@ -47,9 +52,30 @@ def password_names(catalogs: Catalogs) -> tuple[str, ...]:
     return (*map(redis_password_name, redis_users), *map(postgres_password_name, postgres_roles))
 
 
+def secret_names(catalogs: Catalogs) -> tuple[str, ...]:
+    """Every secret that is random: passwords, and the ring of data keys where a level asks for encryption."""
+    keys = (DATA_KEYS_SECRET,) if agents_with_encryption(catalogs) else ()
+    return (*password_names(catalogs), *keys)
+
+
+def agents_with_encryption(catalogs: Catalogs) -> tuple[str, ...]:
+    """Agents that are granted a database whose security level asks for encryption."""
+    encrypted = {
+        name
+        for name, database in catalogs.databases.items()
+        if catalogs.security_levels[database.security_level].encryption
+    }
+    return tuple(name for name, agent in catalogs.agents.items() if encrypted & set(agent.databases))
+
+
 def secrets_group() -> int:
     """The group that secret files get and containers join: root may choose it, others have their own."""
     return ROOTS_SECRETS_GROUP if os.geteuid() == 0 else os.getegid()
+
+
+def file_mode(name: str) -> int:
+    """The permissions that a secret file must have."""
+    return UNMOUNTED_MODE if name.endswith(UNMOUNTED_ENDINGS) else FILE_MODE
 
 
 def missing_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
@@ -58,12 +84,12 @@ def missing_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
 
 
 def make_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Make the missing ones, each 43 random characters; returns which were made.
+    """Make the missing ones, each 43 random characters or a ring of data keys; returns which were made.
 
     A crash leaves complete files and at most one file with a `.new-` prefix that nothing reads.
     """
     prepare_folder(folder)
-    return tuple(name for name in names if _make_once(folder / name, secrets.token_urlsafe(PASSWORD_BYTES)))
+    return tuple(name for name in names if _make_once(folder / name, _random_secret(name)))
 
 
 def read_secret(folder: Path, name: str) -> str:
@@ -88,7 +114,7 @@ def secrets_with_wrong_access(folder: Path) -> tuple[str, ...]:
     return tuple(
         path.name
         for path in sorted(folder.iterdir())
-        if stat.S_IMODE(path.stat().st_mode) != FILE_MODE or path.stat().st_gid != group
+        if stat.S_IMODE(path.stat().st_mode) != file_mode(path.name) or path.stat().st_gid != group
     )
 
 
@@ -97,7 +123,7 @@ def correct_access(folder: Path, names: Sequence[str]) -> None:
     for path in (folder / name for name in names):
         try:
             os.chown(path, -1, secrets_group())
-            path.chmod(FILE_MODE)
+            path.chmod(file_mode(path.name))
         except PermissionError as error:
             raise SecretUnreadable(
                 f"the secret {path} belongs to another user",
@@ -115,7 +141,7 @@ def write_derived(folder: Path, name: str, text: str) -> bool:
     path = folder / name
     if _make_once(path, text):
         return True
-    path.chmod(FILE_MODE | stat.S_IWUSR)
+    path.chmod(file_mode(name) | stat.S_IWUSR)
     try:
         if path.read_text(encoding="utf-8") == text:
             return False
@@ -125,7 +151,7 @@ def write_derived(folder: Path, name: str, text: str) -> bool:
             file.flush()
             os.fsync(file.fileno())
     finally:
-        path.chmod(FILE_MODE)
+        path.chmod(file_mode(name))
     return True
 
 
@@ -133,6 +159,15 @@ def prepare_folder(folder: Path) -> None:
     """Make the folder for secrets, closed to others. The folder above it stays as it is, if it exists."""
     folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
     folder.chmod(FOLDER_MODE)
+
+
+def _random_secret(name: str) -> str:
+    return new_key_ring() if name == DATA_KEYS_SECRET else new_password()
+
+
+def new_password() -> str:
+    """43 random characters that need no quoting anywhere."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
 def _make_once(path: Path, text: str) -> bool:
@@ -146,7 +181,7 @@ def _make_once(path: Path, text: str) -> bool:
             file.write(text)
             file.flush()
             os.fchown(file.fileno(), -1, secrets_group())
-            os.fchmod(file.fileno(), FILE_MODE)
+            os.fchmod(file.fileno(), file_mode(path.name))
             os.fsync(file.fileno())
         # A link fails where the name exists: a secret that somebody else made meanwhile stays.
         os.link(complete, path)

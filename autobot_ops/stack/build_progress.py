@@ -36,10 +36,10 @@ class StepEvent:
 
 def describe_step(instruction: str) -> str:
     """A recipe's instruction as a person wants to read it: the script that it runs, else without mounts."""
-    script = _SCRIPT.search(instruction)
+    text = " ".join(word for word in instruction.split() if not word.startswith("--mount"))
+    script = _SCRIPT.search(text)
     if script:
         return script["call"]
-    text = " ".join(word for word in instruction.split() if not word.startswith("--mount"))
     return text if len(text) <= STEP_LENGTH else f"{text[: STEP_LENGTH - 3]}..."
 
 

@@ -168,7 +168,7 @@ def _failed(log: BuildLog, error: process.CommandFailed, say: Callable[[str], No
         output = "\n".join(log.remarks)
         say(output)
         return ImageBuildFailed("docker buildx bake failed", hint=explain_build_failure(output))
-    for line in failure.log:
+    for line in failure.log or (failure.error,):
         say(f"  {line}")
     return ImageBuildFailed(
         f"building the image {failure.target} failed at: {failure.what}",

@@ -22,6 +22,7 @@ def load_users(stack: Stack) -> None:
     answers = process.query(
         compose.command("exec", "--no-TTY", "redis", "redis-cli"),
         env=compose.environment,
+        cwd=compose.root,
         input_text=f"AUTH operator {password}\nACL LOAD\n",
         timeout=30,
     ).split()

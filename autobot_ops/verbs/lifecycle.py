@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
 from autobot_ops.command import current_stack, verb
+
+if TYPE_CHECKING:
+    from autobot_ops.stack.status import StatusRow
+
+WATCH_SECONDS = 2
+ERASE_LINE = "\x1b[2K"
+"""Compose 2.26 begins log lines with it even where no terminal is."""
 
 
 @task(
@@ -66,10 +74,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
     frontend.table(
         f"{stack.settings.project}: {len(reports)} services healthy in {seconds} s",
         ("service", "health", "URL", "seconds"),
-        [
-            (r.service, r.health, r.url, "as it was" if r.seconds is None else f"{r.seconds:.1f}")
-            for r in reports
-        ],
+        [report.cells for report in reports],
     )
 
 
@@ -98,13 +103,10 @@ def down(context: Context, volumes: bool = False, yes: bool = False, dry_run: bo
         frontend.say("\n".join(plan.lines))
         frontend.confirm(f"delete the data of {stack.settings.project} for good?", assume_yes=yes)
     apply_down(stack, plan)
-    frontend.say(
-        f"removed {len(plan.containers)} containers"
-        + (f" and {len(plan.volumes)} volumes" * bool(plan.volumes))
-    )
+    frontend.say(f"removed {plan.summary}")
 
 
-@task(help={"json": "print one JSON document", "watch": "show it again every two seconds, until Ctrl-C"})
+@task(help={"json": "print one JSON document", "watch": "go on showing it, until Ctrl-C"})
 @verb
 def status(context: Context, json: bool = False, watch: bool = False) -> None:
     """Show every service: health, address, image, how long it has been up."""
@@ -117,20 +119,23 @@ def status(context: Context, json: bool = False, watch: bool = False) -> None:
     from autobot_ops.stack.status import status_rows
 
     stack = current_stack()
+    columns = ("service", "health", "URL", "image", "up", "restarts", "remark")
 
-    def show() -> None:
-        rows = status_rows(stack.service_names, stack.observe(), datetime.now(UTC))
-        if json:
-            frontend.emit_json({"project": stack.settings.project, "services": [asdict(row) for row in rows]})
-        else:
-            columns = ("service", "health", "URL", "image", "up", "restarts", "remark")
-            frontend.table(stack.settings.project, columns, [row.cells for row in rows])
+    def look() -> list[StatusRow]:
+        return status_rows(stack.service_names, stack.observe(), datetime.now(UTC))
 
-    show()
-    with suppress(KeyboardInterrupt):
-        while watch:
-            time.sleep(2)
-            show()
+    if json:
+        rows = [asdict(row) for row in look()]
+        frontend.emit_json({"project": stack.settings.project, "services": rows})
+    elif watch:
+        # On a pipe, a line for each change of health instead of the same table again and again.
+        with suppress(KeyboardInterrupt), frontend.progress(stack.settings.project, columns) as progress:
+            while True:
+                for row in look():
+                    progress.update(*row.cells)
+                time.sleep(WATCH_SECONDS)
+    else:
+        frontend.table(stack.settings.project, columns, [row.cells for row in look()])
 
 
 @task(
@@ -143,14 +148,23 @@ def status(context: Context, json: bool = False, watch: bool = False) -> None:
 @verb
 def logs(context: Context, service: str, follow: bool = False, tail: int = 100) -> None:
     """Show what a service wrote, or all of them."""
+    import sys
     from contextlib import suppress
 
+    from autobot_ops import frontend
+
     stack = current_stack()
-    chosen = stack.services_meant(service)
-    following = ["--follow"] if follow else []
+    compose, chosen = stack.compose_for_looking(), stack.services_meant(service)
+    arguments = ["logs", "--tail", str(tail), *(["--follow"] if follow else []), *chosen]
     # Ctrl-C is how one stops following.
     with suppress(KeyboardInterrupt):
-        stack.compose_for_looking().execute("logs", "--tail", str(tail), *following, *chosen)
+        if sys.stdout.isatty():
+            compose.execute(*arguments)
+            return
+        # For a program: what the service wrote and nothing else, so that `inv logs chat | jq` works.
+        plain = ["--no-color", *(["--no-log-prefix"] if len(chosen) == 1 else [])]
+        for line in compose.stream(*arguments, *plain):
+            frontend.result(line.removeprefix(ERASE_LINE))
 
 
 @task(help={"service": "a service or agent"})

@@ -23,9 +23,12 @@ import redis
 import redis.asyncio
 
 from src.errors import ConfigurationInvalid, nearest_match_hint
+from src.utils.encrypted_redis import AsyncEncryptedRedis, EncryptedRedis
+from src.utils.key_ring import KeyRingFile
 from src.utils.redis_inspection import SeparationReport, describe_databases, inspect_separation
 from src.utils.redis_pools import make_async_client, make_client
 from src.utils.redis_settings import DatabaseEntry, RedisSettings, load_redis_settings
+from src.utils.value_sealer import ValueSealer
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class RedisDatabaseManager:
     def _forget_clients(self) -> None:
         self._process_id = os.getpid()
         self._lock = threading.Lock()
+        self._sealers: dict[str, ValueSealer] = {}
         self._clients: dict[ClientKey, redis.Redis] = {}
         self._async_clients: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, dict[ClientKey, redis.asyncio.Redis]
@@ -116,6 +120,37 @@ class RedisDatabaseManager:
                 entry = self.settings.entry(database)
                 clients[key] = make_async_client(self.settings, entry, decode_responses, options)
             return clients[key]
+
+    def get_encrypted_connection(self, database: str, decode_responses: bool = True) -> EncryptedRedis:
+        """The view through which values of an encrypted database are written and read.
+
+        Raises `UnknownDatabase`, and `ConfigurationInvalid` where the security level asks for no encryption.
+        """
+        client = self.get_connection(database, decode_responses=False)
+        return EncryptedRedis(client, self.sealer(database), decode_responses=decode_responses)
+
+    def get_async_encrypted_connection(
+        self, database: str, decode_responses: bool = True
+    ) -> AsyncEncryptedRedis:
+        """The same for the running event loop."""
+        client = self.get_async_connection(database, decode_responses=False)
+        return AsyncEncryptedRedis(client, self.sealer(database), decode_responses=decode_responses)
+
+    def sealer(self, database: str) -> ValueSealer:
+        """What seals and opens the values of a database; its `statistics` count them."""
+        self._check_process()
+        sealer = self._sealers.get(database)
+        if sealer is None:
+            settings = self.settings
+            if not settings.entry(database).encrypted:
+                raise ConfigurationInvalid(
+                    f"the security level of '{database}' asks for no encryption",
+                    hint="Use get_connection(), or give the database a level with `encryption: true`.",
+                )
+            ring = KeyRingFile(settings.data_keys_file)
+            made = ValueSealer(database, ring, allow_plaintext=settings.allow_plaintext)
+            sealer = self._sealers.setdefault(database, made)
+        return sealer
 
     def get_main_connection(self, **options: Any) -> redis.Redis:
         """Database `main`."""
@@ -207,6 +242,8 @@ class RedisDatabaseManager:
             logger.error("kept the former database catalog: %s", error)  # noqa: TRY400
             return False
         former, self._settings = self.settings, settings
+        for name in [name for name in self._sealers if not settings.encrypts(name)]:
+            del self._sealers[name]
         changed = {name for name, entry in former.databases.items() if settings.databases.get(name) != entry}
         # Commands on their way are left to finish on the old connections.
         self._close_clients(changed if _same_server(former, settings) else None, in_use_too=False)
@@ -215,6 +252,7 @@ class RedisDatabaseManager:
     def reset(self) -> None:
         """Close every client and forget the settings: the next use reads catalog and environment again."""
         self._close_clients(None)
+        self._sealers.clear()
         self._settings = None if self._config_path is None else load_redis_settings(self._config_path)
 
     def close_all_connections(self) -> None:
@@ -271,7 +309,9 @@ def _options_key(options: Mapping[str, Any]) -> frozenset[tuple[str, Any]]:
 
 
 def _same_server(one: RedisSettings, other: RedisSettings) -> bool:
-    return (one.host, one.port, one.username, one.tls) == (other.host, other.port, other.username, other.tls)
+    return all(
+        getattr(one, name) == getattr(other, name) for name in ("host", "port", "username", "tls", "sentinel")
+    )
 
 
 redis_db_manager = RedisDatabaseManager()

@@ -75,7 +75,7 @@ class AgentProcess:
         last: object = None
         while time.monotonic() < deadline:
             if self.process is not None and self.process.poll() is not None:
-                raise AssertionError(f"agent ended with {self.process.returncode}:\n{self.output()}")
+                raise AssertionError(f"agent ended with {self.process.returncode}:\n{self.output()[-4000:]}")
             try:
                 answer = self.get(path)
             except httpx.TransportError as error:
@@ -85,7 +85,7 @@ class AgentProcess:
                     return answer
                 last = answer.text
             time.sleep(0.05)
-        raise AssertionError(f"{path} never answered as expected, last {last!r}:\n{self.output()}")
+        raise AssertionError(f"{path} never answered as expected, last {last!r}:\n{self.output()[-4000:]}")
 
     def wait_until_ready(self) -> None:
         """Until /readyz answers 200."""

@@ -11,7 +11,7 @@ from src.utils.redis_client import reset_redis_clients
 from tests.component.agent_process import AgentProcess
 from tests.component.postgres_process import PostgresProcess
 from tests.component.redis_process import RedisProcess
-from tests.component.web_server import WebServer, serving
+from tests.component.web_server import WebServer
 
 StartAgent = Callable[..., AgentProcess]
 
@@ -76,5 +76,6 @@ def postgres_process(_postgres_server: PostgresProcess) -> Iterator[PostgresProc
 @pytest.fixture
 def website() -> Iterator[WebServer]:
     """A small web site on loopback."""
-    with serving() as server:
+    server = WebServer()
+    with server.running():
         yield server

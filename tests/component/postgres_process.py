@@ -6,6 +6,7 @@ package, and its folder belongs to that user.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from tests.component.redis_process import free_port
@@ -120,6 +122,21 @@ class PostgresProcess:
             "POSTGRES_USER": "knowledge",
             "POSTGRES_PASSWORD_FILE": str(self.folder / "knowledge.password"),
         }
+
+    def freeze(self) -> None:
+        """Stop answering without closing anything, as a hanging host does."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Answer again."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        main = psutil.Process(self.process.pid)
+        for one in [main, *main.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
     def stop(self) -> None:
         """End it at once and wait; what was committed stays."""

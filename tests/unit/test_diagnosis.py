@@ -154,7 +154,12 @@ HEALTH = (
 
 
 def test_names_the_checks_that_fail() -> None:
-    assert failed_checks(HEALTH) == "failing checks: redis.main:responseTime (refused), postgres:responseTime"
+    assert failed_checks(HEALTH) == "it isn't ready: redis.main:responseTime (refused), postgres:responseTime"
+
+
+def test_names_the_reasons_of_an_agent_that_is_not_ready() -> None:
+    answer = '{"status": "not ready", "reasons": ["loading", "redis.main: refused"]}'
+    assert failed_checks(answer) == "it isn't ready: loading, redis.main: refused"
 
 
 @pytest.mark.parametrize("output", ["nothing listens on port 8000 yet", '{"checks": 3}', HEALTH[:60]])

@@ -105,6 +105,12 @@ def test_a_service_that_keeps_ending_is_restarted_at_once() -> None:
     )
 
 
+def test_where_compose_says_nothing_it_is_asked_to_act() -> None:
+    containers = {name: container(name) for name in SERVICES}
+    plan = plan_start(SERVICES, {}, containers)
+    assert {step.action for step in plan.steps} == {"start"}
+
+
 def test_a_container_that_compose_does_not_know_is_created() -> None:
     assert "create redis: it isn't there" in lines({"redis": ABSENT}, container("redis"))
 
@@ -115,7 +121,8 @@ def test_preparation_says_what_and_why() -> None:
         missing_secrets=["redis_chat_password"],
         wrong_access=["redis_rag_password"],
         users_differ=True,
-        redis_runs=True,
+        certificates={},
+        running={"redis"},
         missing_images=["chat"],
     )
     assert [str(step) for step in steps] == [
@@ -131,13 +138,20 @@ def test_preparation_says_what_and_why() -> None:
 
 def test_a_redis_that_does_not_run_reads_its_users_when_it_starts() -> None:
     steps = plan_preparation(
-        files={}, missing_secrets=[], wrong_access=[], users_differ=True, redis_runs=False
+        files={}, missing_secrets=[], wrong_access=[], users_differ=True, certificates={}, running=set()
     )
     assert [step.action for step in steps] == ["write"]
 
 
 def test_nothing_to_prepare_is_no_step() -> None:
     assert (
-        plan_preparation(files={}, missing_secrets=[], wrong_access=[], users_differ=False, redis_runs=True)
+        plan_preparation(
+            files={},
+            missing_secrets=[],
+            wrong_access=[],
+            users_differ=False,
+            certificates={},
+            running={"redis"},
+        )
         == ()
     )

@@ -34,5 +34,5 @@ done
 find . -cnewer "$stamp" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 find "$site_packages" -cnewer "$stamp" -name '*.py' -type f |
     PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq -j 0 -i - || true
-/run/build-steps/seal-layer.sh "$stamp"
+/run/build-steps/seal-layer.sh "$stamp" /opt
 rm -f "$stamp"
