@@ -122,3 +122,17 @@ def _member(kind: type[Choice], value: str, what: str) -> Choice:
         return kind(value)
     except ValueError:
         raise ConfigurationError(f"unknown {what} '{value}'", hint=nearest(value, kind)) from None
+
+
+def parse_grants(texts: Sequence[str]) -> dict[str, str]:
+    """`chat=read-write` → {"chat": "read-write"}; a right alone can't be guessed."""
+    grants: dict[str, str] = {}
+    for text in texts:
+        agent, separator, right = text.partition("=")
+        if not separator:
+            raise ConfigurationError(
+                f"a grant has the form AGENT=RIGHT, found '{text}'",
+                hint="For example: --grant chat=read-write",
+            )
+        grants[agent] = right
+    return grants

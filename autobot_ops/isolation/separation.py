@@ -14,6 +14,7 @@ from enum import StrEnum
 from autobot_ops.catalog import Catalogs
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.catalog.routing import Router
+from autobot_ops.isolation.canonical import canonical_users
 from autobot_ops.isolation.observation import ServerState
 
 EXAMPLES = 3
@@ -37,15 +38,12 @@ class Finding:
     fix: str
 
 
-def judge_server(state: ServerState, catalogs: Catalogs, expected_users: dict[str, str]) -> Iterator[Finding]:
-    """Numbers, memory, eviction, alerts and access rules.
-
-    `expected_users` maps each user to its canonical rule line, as the server itself prints it.
-    """
+def judge_server(state: ServerState, catalogs: Catalogs, rendered_users: str) -> Iterator[Finding]:
+    """Numbers, memory, eviction, alerts and access rules. `rendered_users` is the ACL file's text."""
     yield from _judge_numbers(state, catalogs)
     yield from _judge_memory(state)
     yield from _judge_alerts(state, catalogs)
-    yield from _judge_users(state, expected_users)
+    yield from _judge_users(canonical_users(state.users), canonical_users(rendered_users.splitlines()))
 
 
 def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Finding]:
@@ -129,12 +127,12 @@ def _judge_alerts(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
                 )
 
 
-def _judge_users(state: ServerState, expected: dict[str, str]) -> Iterator[Finding]:
+def _judge_users(present: dict[str, str], expected: dict[str, str]) -> Iterator[Finding]:
     reload_rules = "Load the rendered rules: inv database.reload"
-    for user in sorted(expected.keys() - state.users.keys()):
+    for user in sorted(expected.keys() - present.keys()):
         yield Finding(Severity.ERROR, f"user {user}", "the server doesn't know this user", reload_rules)
-    for user in sorted(state.users.keys() - expected.keys()):
+    for user in sorted(present.keys() - expected.keys()):
         yield Finding(Severity.ERROR, f"user {user}", "the catalogs don't know this user", reload_rules)
-    for user in sorted(expected.keys() & state.users.keys()):
-        if state.users[user] != expected[user]:
+    for user in sorted(expected.keys() & present.keys()):
+        if present[user] != expected[user]:
             yield Finding(Severity.ERROR, f"user {user}", "its rules differ from the catalogs", reload_rules)

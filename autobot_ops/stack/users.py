@@ -1,34 +1,39 @@
-"""Let a running Redis read its users again."""
+"""The users of a running stack's Redis: compare them with the catalogs, and change those that differ."""
 
 from __future__ import annotations
 
-from autobot_ops.adapters import process
-from autobot_ops.errors import ServiceUnreachable
-from autobot_ops.isolation.secrets import read_secret, redis_password_name
+from autobot_ops.adapters.redis_server import dialer
+from autobot_ops.isolation.observation import observe
+from autobot_ops.isolation.users import (
+    apply_user_changes,
+    changed_users,
+    has_database_rules,
+    plan_user_changes,
+)
+from autobot_ops.ports import Dialer
+from autobot_ops.stack.prepare import render_users
 from autobot_ops.stack.stack import Stack
 
 
-class UsersNotLoaded(ServiceUnreachable):
-    """Redis refused the file of its users and keeps the former ones."""
+def serves_database_rules(dial: Dialer) -> bool:
+    """Whether the server can bind a user to databases by number."""
+    with dial(0) as client:
+        return has_database_rules(client)
 
 
-def load_users(stack: Stack) -> None:
-    """ACL LOAD as operator, inside the container. Redis takes the whole file or nothing of it.
+def differing_users(stack: Stack) -> list[str]:
+    """Users whose rights on the server are not those of the catalogs. Raises RedisOutOfReach."""
+    dial = dialer(stack, "operator")
+    rendered = render_users(stack, database_rules=serves_database_rules(dial))
+    return changed_users(plan_user_changes(observe(dial).users, rendered))
 
-    The password goes through standard input: no argument list or environment has it.
+
+def load_users(stack: Stack) -> list[str]:
+    """Give the running server the catalogs' users; names of those that differed.
+
+    Connections of every user live on. Raises UsersNotLoaded, RedisOutOfReach.
     """
-    password = read_secret(stack.settings.secrets_dir, redis_password_name("operator"))
-    compose = stack.compose()
-    answers = process.query(
-        compose.command("exec", "--no-TTY", "redis", "redis-cli"),
-        env=compose.environment,
-        cwd=compose.root,
-        input_text=f"AUTH operator {password}\nACL LOAD\n",
-        timeout=30,
-    ).split()
-    if answers != ["OK", "OK"]:
-        # The answer may quote the file's lines; the log of Redis has it.
-        raise UsersNotLoaded(
-            "Redis did not load its users",
-            hint="inv logs redis says why; inv restart redis reads the file again.",
-        )
+    dial = dialer(stack, "operator")
+    rendered = render_users(stack, database_rules=serves_database_rules(dial))
+    with dial(0) as client:
+        return apply_user_changes(client, rendered)

@@ -118,7 +118,9 @@ def reload(context: Context, dry_run: bool = False, json: bool = False) -> None:
     stack = current_stack()
     plan = plan_reload(stack)
     dry = dry_run or context.config.run.dry
-    lines = plan.lines if dry else [*plan.lines, *apply_reload(stack, plan)]
+    lines = plan.lines(ROOT)
+    if not dry:
+        lines += apply_reload(stack, plan)
     if json:
         frontend.emit_json({"steps": lines})
         return

@@ -17,6 +17,7 @@ from src.agents import health, metrics
 from src.agents.agent import Agent, AgentContext
 from src.agents.boundary import RequestBoundary
 from src.agents.health import HealthReporter
+from src.agents.live_catalog import LiveCatalog
 from src.agents.loading import BackgroundLoad
 from src.agents.metrics import AgentMetrics
 from src.agents.problems import RETRY_AFTER_SECONDS, install_problem_handlers
@@ -37,7 +38,12 @@ def create_app(
     make_agent: type[Agent] | None = None,
 ) -> FastAPI:
     """The ASGI application of the agent that `settings` names; `make_agent` replaces it in tests."""
-    context = AgentContext(settings, databases, AgentMetrics(settings.name, settings.version))
+    context = AgentContext(
+        settings,
+        databases,
+        AgentMetrics(settings.name, settings.version),
+        LiveCatalog(settings, databases),
+    )
     agent = (make_agent or agent_class(settings.name))(context)
     loading = BackgroundLoad(agent.load)
     reporter = HealthReporter(context, agent, loading)
@@ -49,9 +55,11 @@ def create_app(
         # that up for seconds, and /livez with it.
         asyncio.get_running_loop().call_later(LOAD_DELAY_SECONDS, loading.start)
         tending = asyncio.create_task(_tend(agent, loading))
+        watching = asyncio.create_task(context.catalog.watch())
         yield
         loading.stop()
         tending.cancel()
+        watching.cancel()
         await agent.close()
         await databases.close_all_async_connections()
         logger.info("agent stopped")

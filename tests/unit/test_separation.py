@@ -12,7 +12,9 @@ from autobot_ops.catalog.routing import make_router
 from autobot_ops.isolation.observation import KeyspaceFigures, ServerState
 from autobot_ops.isolation.separation import Finding, Severity, judge_keys, judge_server
 
-USERS = {"default": "user default on nopass -@all +ping", "chat": "user chat on #aa -@all"}
+DEFAULT = "user default on nopass resetkeys resetchannels -@all +ping"
+CHAT = f"user chat on #{'a' * 64} resetkeys resetchannels -@all +get"
+USERS = f"{DEFAULT}\n{CHAT}\n"
 HEALTHY = ServerState(
     version="7.0.15",
     databases=32,
@@ -21,7 +23,7 @@ HEALTHY = ServerState(
     used_memory=100,
     keyspace={0: KeyspaceFigures(5, 1), 6: KeyspaceFigures(10, 10)},
     connections={6: 3},
-    users=USERS,
+    users=(DEFAULT, CHAT),
 )
 
 
@@ -58,9 +60,9 @@ def test_a_healthy_server_has_no_findings(catalogs: Catalogs) -> None:
             "keys: 100001, the alert is at 100000",
         ),
         ({"connections": {6: 16}}, "warning", "sessions", "connections: 16, the alert is at 15"),
-        ({"users": {"chat": USERS["chat"]}}, "error", "user default", "the server doesn't know"),
-        ({"users": {**USERS, "guest": "user guest on"}}, "error", "user guest", "the catalogs don't know"),
-        ({"users": {**USERS, "chat": "user chat on +@all"}}, "error", "user chat", "its rules differ"),
+        ({"users": (CHAT,)}, "error", "user default", "the server doesn't know"),
+        ({"users": (DEFAULT, CHAT, "user guest on -@all")}, "error", "user guest", "the catalogs don't know"),
+        ({"users": (DEFAULT, f"{CHAT} +set")}, "error", "user chat", "its rules differ"),
     ],
 )
 def test_finds(
