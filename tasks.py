@@ -2,11 +2,12 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, images, lifecycle
+from autobot_ops.verbs import configuration, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
     images.build,
     configuration.config,
+    secrets.secrets,
     images.requirements,
 )
