@@ -104,6 +104,10 @@ def read_secret(folder: Path, name: str) -> str:
     path = folder / name
     try:
         text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise SecretUnreadable(
+            f"the secret {path} is missing", hint="Make what is missing: inv config.init"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SecretUnreadable(
             f"the secret {path} can't be read", hint=f"Check its owner and permissions, or remove {path}."

@@ -20,11 +20,11 @@ class LoginWrong(ServiceUnreachable):
 
 @dataclass(frozen=True)
 class RedisUserRotation:
-    """`load_users` gives Redis the users with every password that is valid by the files at that time."""
+    """`load_passwords` gives Redis every password that holds by the files at that time."""
 
     service: str
     secret: RotatingSecret
-    load_users: Callable[[], None]
+    load_passwords: Callable[[], None]
     logs_in: LogsIn
 
     def observe(self) -> Observed:
@@ -49,7 +49,7 @@ class RedisUserRotation:
             case Stage.MAKE:
                 self.secret.offer(new_password())
             case Stage.ADMIT:
-                self.load_users()
+                self.load_passwords()
             case Stage.SWITCH:
                 self.secret.switch()
             case Stage.VERIFY:
@@ -65,7 +65,7 @@ class RedisUserRotation:
         previous = self.secret.previous
         self.secret.retire()
         # A crash here leaves Redis with a password that no file has; whatever loads users next ends that.
-        self.load_users()
+        self.load_passwords()
         if previous is not None and self.logs_in(self.service, previous):
             raise LoginWrong(
                 f"redis still accepts the old password of {self.service}",

@@ -13,14 +13,14 @@ from autobot_ops.isolation import secrets
 from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET
 from autobot_ops.isolation.rotating_secret import RotatingSecret
-from autobot_ops.isolation.users import apply_user_changes, has_database_rules
+from autobot_ops.isolation.user_passwords import apply_passwords
 from autobot_ops.rotation.data_keys import DataKeyRotation
 from autobot_ops.rotation.postgres_roles import PostgresRoleRotation
 from autobot_ops.rotation.redis_users import RedisUserRotation
 from autobot_ops.rotation.rotation import Rotation
 from autobot_ops.rotation.tls import AuthorityRotation, CertificateRotation, Server
 from autobot_ops.stack.inside import run_inside
-from autobot_ops.stack.prepare import render_users
+from autobot_ops.stack.prepare import render_users, valid_passwords
 from autobot_ops.stack.server_certificates import load_certificate
 from autobot_ops.stack.stack import ALL, NotRunning, Stack
 
@@ -51,7 +51,7 @@ class StackRotations:
             RedisUserRotation(
                 user,
                 RotatingSecret(folder, secrets.redis_password_name(user)),
-                load_users=self._load_users,
+                load_passwords=self._load_passwords,
                 logs_in=lambda name, password: redis_server.logs_in(self._redis, folder, name, password),
             )
             for user in (*catalogs.agents, *secrets.OPERATOR_ROLES)
@@ -104,13 +104,12 @@ class StackRotations:
             ),
         }
 
-    def _load_users(self) -> None:
+    def _load_passwords(self) -> None:
         """First the file, which Redis reads when it starts again, then the running server."""
         secrets.write_derived(self._folder, ACL_FILE, render_users(self._stack))
         dial = redis_server.dialer_to(self._redis, self._folder, "operator")
         with redis_server.answering(dial) as client:
-            rules = render_users(self._stack, database_rules=has_database_rules(client))
-            apply_user_changes(client, rules)
+            apply_passwords(client, valid_passwords(self._stack))
 
     def _run_in_postgres(self, *command: str) -> None:
         run_inside(self._stack, "postgres", *command)

@@ -80,15 +80,19 @@ def render_users(stack: Stack, *, database_rules: bool = False) -> str:
     Raises SecretUnreadable for one that is missing. Without `database_rules` every server understands
     it: that is what lies on disk.
     """
-    folder = stack.settings.secrets_dir
-    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
-    passwords = {user: RotatingSecret(folder, secrets.redis_password_name(user)).valid for user in users}
     return render_acl(
         stack.catalogs,
-        passwords,
+        valid_passwords(stack),
         server_databases=stack.settings.redis_databases,
         database_rules=database_rules,
     )
+
+
+def valid_passwords(stack: Stack) -> dict[str, tuple[str, ...]]:
+    """Every password that Redis must accept now, by user. Raises SecretUnreadable for a missing one."""
+    folder = stack.settings.secrets_dir
+    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
+    return {user: RotatingSecret(folder, secrets.redis_password_name(user)).valid for user in users}
 
 
 def _text_of(path: Path) -> str | None:
