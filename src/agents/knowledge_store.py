@@ -28,7 +28,7 @@ SCHEMA = "knowledge"
 POOL_SIZE = 4
 _MIGRATIONS = Path(__file__).with_name("knowledge_migrations")
 # Any number will do as long as every knowledge agent takes the same one.
-_MIGRATION_LOCK = 0x6B6E6F77
+MIGRATION_LOCK = 0x6B6E6F77
 
 
 class StoreUnreachable(RuntimeFault):
@@ -85,7 +85,7 @@ class EntryStore:
         configuration = Config()
         configuration.set_main_option("script_location", str(_MIGRATIONS))
         with self._reachable(), self._engine.begin() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 

@@ -80,16 +80,20 @@ class PostgresProcess:
             else:
                 return
 
-    def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
-        """Run statements as the server's administrator; rows of the last one."""
-        with psycopg.connect(
+    def connection(self, database: str) -> psycopg.Connection[Any]:
+        """A connection of the server's administrator."""
+        return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
             user="admin",
             password=self.password,
             dbname=database,
             autocommit=True,
-        ) as connection:
+        )
+
+    def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """Run statements as the server's administrator; rows of the last one."""
+        with self.connection(database) as connection:
             cursor = connection.cursor()
             for statement in statements:
                 cursor.execute(statement.encode())

@@ -18,7 +18,7 @@ from tests.component.redis_process import REPOSITORY, RedisProcess, load_catalog
 from tests.component.web_server import WebServer
 
 HEALTH_SECONDS = 10.0
-"""Far above the second that each check gets, far below the minutes for which a frozen server would hold it."""
+"""Far above what a check may take, far below the minutes for which a frozen server would hold it."""
 
 
 def log_lines(agent: AgentProcess) -> list[dict[str, object]]:

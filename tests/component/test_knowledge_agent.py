@@ -12,6 +12,7 @@ import httpx
 import psycopg
 import pytest
 
+from src.agents.knowledge_store import MIGRATION_LOCK
 from tests.component.agent_process import AgentProcess
 from tests.component.conftest import StartAgent
 from tests.component.postgres_process import PostgresProcess
@@ -127,6 +128,17 @@ def test_entries_added_at_the_same_time_are_all_stored_found_and_mirrored(
     assert len(agent.get("/knowledge/search?q=same&limit=100").json()["hits"]) == 24
 
 
+def test_entries_that_come_and_go_at_the_same_time_leave_no_fact(
+    agent: AgentProcess, redis_process: RedisProcess
+) -> None:
+    def come_and_go(number: int) -> int:
+        return delete(agent, add(agent, {"title": f"t{number}", "content": "x"})["id"]).status_code
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(come_and_go, range(16))) == {204}
+    assert facts(redis_process) == {"fact_id_counter"}
+
+
 def test_postgresql_away_makes_it_not_ready_but_alive_and_it_recovers_by_itself(
     agent: AgentProcess, postgres_process: PostgresProcess
 ) -> None:
@@ -218,6 +230,20 @@ def test_agents_that_start_at_the_same_time_migrate_once(
         "SELECT version_num FROM knowledge.alembic_version", database="autobot"
     )
     assert versions == [("0001",)]
+
+
+def test_a_migration_waits_for_the_one_that_runs(
+    start_agent: StartAgent, postgres_process: PostgresProcess
+) -> None:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with postgres_process.connection("autobot") as other:
+        other.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+        agent = start_agent("knowledge", **postgres_process.environment())
+        agent.wait_until("/livez", lambda _: postgres_process.execute(waiting) == [(1,)])
+        assert postgres_process.execute("SELECT to_regclass('knowledge.entries')", database="autobot") == [
+            (None,)
+        ]
+    agent.wait_until_ready()
 
 
 def test_a_rotated_password_needs_no_restart(agent: AgentProcess, postgres_process: PostgresProcess) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import pytest
 import redis.asyncio
+from redis.exceptions import RedisError
 
 from src.utils.redis_client import get_redis_client
 from src.utils.redis_read_cache import RECONNECT_SECONDS, ReadCache
@@ -28,6 +30,17 @@ async def until(condition: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.005)
 
 
+async def set_and_wait(cache: ReadCache, server: RedisProcess, key: str, value: str) -> None:
+    """Another client's write, and the moment when the cache was told: a read before it isn't kept."""
+    told = cache.statistics.invalidations
+    server.operator(2).set(key, value)
+
+    async def was_told() -> bool:
+        return cache.statistics.invalidations > told
+
+    await until(was_told)
+
+
 @pytest.fixture
 async def tracked(act_as: ActAs) -> AsyncIterator[ReadCache]:
     act_as("operator")
@@ -45,13 +58,7 @@ async def untracked(act_as: ActAs) -> AsyncIterator[ReadCache]:
 
 
 async def test_a_second_read_does_not_ask_the_server(tracked: ReadCache, redis_process: RedisProcess) -> None:
-    redis_process.operator(2).set("prompt:a", "one")
-
-    async def told() -> bool:
-        return tracked.statistics.invalidations > 0
-
-    # A read that is on its way when the change is told isn't kept.
-    await until(told)
+    await set_and_wait(tracked, redis_process, "prompt:a", "one")
     assert [await tracked.get("prompt:a") for _ in range(5)] == ["one"] * 5
     assert (tracked.statistics.misses, tracked.statistics.hits) == (1, 4)
     calls = redis_process.operator().info("commandstats")["cmdstat_get"]["calls"]
@@ -78,7 +85,7 @@ async def test_another_clients_change_is_seen(tracked: ReadCache, redis_process:
 
 
 async def test_an_emptied_database_is_seen(tracked: ReadCache, redis_process: RedisProcess) -> None:
-    redis_process.operator(2).set("prompt:a", "one")
+    await set_and_wait(tracked, redis_process, "prompt:a", "one")
     assert await tracked.get("prompt:a") == "one"
     redis_process.operator(2).flushdb()
 
@@ -86,6 +93,36 @@ async def test_an_emptied_database_is_seen(tracked: ReadCache, redis_process: Re
         return await tracked.get("prompt:a") is None
 
     await until(gone)
+
+
+class HeldRedis(redis.asyncio.Redis):
+    """A real client that gives its reply only when the test says so."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.has_reply, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def get(self, name: Any) -> Any:
+        value = await super().get(name)
+        self.has_reply.set()
+        await self.may_answer.wait()
+        return value
+
+
+async def test_a_reply_that_a_change_has_overtaken_is_not_kept(
+    act_as: ActAs, redis_process: RedisProcess
+) -> None:
+    act_as("operator")
+    redis_process.operator(2).set("prompt:a", "old")
+    held = HeldRedis(connection_pool=prompts().connection_pool)
+    async with ReadCache(lambda: held, ["prompt:"]) as cache:
+        reading = asyncio.create_task(cache.get("prompt:a"))
+        await held.has_reply.wait()
+        await set_and_wait(cache, redis_process, "prompt:a", "new")
+        held.may_answer.set()
+        assert await reading == "old"
+        assert await cache.get("prompt:a") == "new"
+    await prompts().connection_pool.disconnect()
 
 
 async def test_no_read_goes_back_in_time_while_others_write(
@@ -116,7 +153,7 @@ async def test_no_read_goes_back_in_time_while_others_write(
 async def test_after_a_lost_connection_nothing_old_is_answered(
     tracked: ReadCache, redis_process: RedisProcess
 ) -> None:
-    redis_process.operator(2).set("prompt:a", "one")
+    await set_and_wait(tracked, redis_process, "prompt:a", "one")
     assert await tracked.get("prompt:a") == "one"
     redis_process.stop()
 
@@ -124,6 +161,8 @@ async def test_after_a_lost_connection_nothing_old_is_answered(
         return not tracked.tracking
 
     await until(lost)
+    with pytest.raises(RedisError):
+        await tracked.get("prompt:a")
     redis_process.start()
     redis_process.operator(2).set("prompt:a", "two")
 

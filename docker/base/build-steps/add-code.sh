@@ -20,6 +20,6 @@ chown 10001:10001 /app/data /app/logs
 
 # Time first, bytecode second, then the folders that bytecode made: as in venv-install.sh.
 find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q /app/src
+PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode timestamp /app/src
 find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 touch --date="@$SOURCE_DATE_EPOCH" / /run
