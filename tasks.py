@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, database, images, lifecycle
+from autobot_ops.verbs import configuration, database, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
@@ -10,4 +10,5 @@ namespace = Collection(
     configuration.config,
     database.database,
     images.requirements,
+    secrets.secrets,
 )

@@ -7,11 +7,14 @@ machine that runs the engine, and not through Docker Desktop's virtual machine.
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import redis
+from redis.credentials import CredentialProvider, UsernamePasswordCredentialProvider
 from redis.maint_notifications import MaintNotificationsConfig
 
 from autobot_ops.adapters import containers
@@ -79,6 +82,38 @@ def dialer_to(server: Endpoint, folder: Path, role: str) -> Dialer:
     """As dialer, for a server whose address is known, with the secrets of this folder."""
     credentials = FileCredentialProvider(username=role, password_file=str(folder / redis_password_name(role)))
 
+    return _dialer(server, folder, credentials)
+
+
+@contextmanager
+def answering(dial: Dialer) -> Iterator[redis.Redis]:
+    """A connection to database 0, closed at the end. Raises RedisOutOfReach, also for a refused login."""
+    with dial(0) as client:
+        try:
+            yield client
+        except redis.AuthenticationError as error:
+            raise RedisOutOfReach(
+                f"redis refuses the login: {error}", hint="inv up brings users and passwords in line."
+            ) from error
+        except (redis.ConnectionError, redis.TimeoutError) as error:
+            raise RedisOutOfReach(
+                f"redis does not answer: {error}", hint="inv status says whether it runs."
+            ) from error
+
+
+def logs_in(server: Endpoint, folder: Path, user: str, password: str) -> bool:
+    """Whether the server lets a user in with a password. Raises RedisOutOfReach when it doesn't answer."""
+    dial = _dialer(server, folder, UsernamePasswordCredentialProvider(user, password))
+    with answering(dial) as client:
+        try:
+            # Opening it logs in and asks for nothing else, which not every user may.
+            client.connection_pool.get_connection()
+        except redis.AuthenticationError:
+            return False
+    return True
+
+
+def _dialer(server: Endpoint, folder: Path, credentials: CredentialProvider) -> Dialer:
     def dial(number: int) -> redis.Redis:
         pool = redis.ConnectionPool(
             connection_class=TlsConnection,

@@ -48,8 +48,15 @@ def postgres_password_name(role: str) -> str:
 def password_names(catalogs: Catalogs) -> tuple[str, ...]:
     """Every password that the stack needs, by file name."""
     redis_users = (*catalogs.agents, *OPERATOR_ROLES)
-    postgres_roles = ("superuser", *(name for name, agent in catalogs.agents.items() if agent.postgres))
-    return (*map(redis_password_name, redis_users), *map(postgres_password_name, postgres_roles))
+    return (
+        *map(redis_password_name, redis_users),
+        *map(postgres_password_name, postgres_roles(catalogs)),
+    )
+
+
+def postgres_roles(catalogs: Catalogs) -> tuple[str, ...]:
+    """Roles of PostgreSQL that have a password."""
+    return ("superuser", *(name for name, agent in catalogs.agents.items() if agent.postgres))
 
 
 def secret_names(catalogs: Catalogs) -> tuple[str, ...]:
@@ -89,7 +96,7 @@ def make_secrets(folder: Path, names: Sequence[str]) -> tuple[str, ...]:
     A crash leaves complete files and at most one file with a `.new-` prefix that nothing reads.
     """
     prepare_folder(folder)
-    return tuple(name for name in names if _make_once(folder / name, _random_secret(name)))
+    return tuple(name for name in names if make_once(folder / name, _random_secret(name)))
 
 
 def read_secret(folder: Path, name: str) -> str:
@@ -97,6 +104,10 @@ def read_secret(folder: Path, name: str) -> str:
     path = folder / name
     try:
         text = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise SecretUnreadable(
+            f"the secret {path} is missing", hint="Make what is missing: inv config.init"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise SecretUnreadable(
             f"the secret {path} can't be read", hint=f"Check its owner and permissions, or remove {path}."
@@ -132,14 +143,14 @@ def correct_access(folder: Path, names: Sequence[str]) -> None:
 
 
 def write_derived(folder: Path, name: str, text: str) -> bool:
-    """Write a file that is derived from secrets (the ACL file); returns whether its content changed.
+    """Write a file that follows from others or is rotated; returns whether its content changed.
 
     In place, on the same inode: the file is mounted into a running container, which shall see the
     new content. A crash in the middle leaves a file that the next run writes again.
     """
     prepare_folder(folder)
     path = folder / name
-    if _make_once(path, text):
+    if make_once(path, text):
         return True
     path.chmod(file_mode(name) | stat.S_IWUSR)
     try:
@@ -170,8 +181,8 @@ def new_password() -> str:
     return secrets.token_urlsafe(PASSWORD_BYTES)
 
 
-def _make_once(path: Path, text: str) -> bool:
-    """Make a file with its content and permissions at one stroke; False if it exists."""
+def make_once(path: Path, text: str) -> bool:
+    """Make a secret file with its content and permissions at one stroke; False if it exists."""
     if path.exists():
         return False
     complete = path.with_name(f".new-{path.name}-{os.getpid()}")

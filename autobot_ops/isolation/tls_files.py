@@ -21,6 +21,9 @@ AUTHORITY = "redis_ca"
 AUTHORITY_KEY = "redis_ca_key"
 """The key that signs. No container gets it."""
 
+NEXT_AUTHORITY = f"{AUTHORITY_KEY}.next"
+"""The authority that is coming, with its key, while a rotation runs."""
+
 SERVERS: Mapping[str, str] = {
     "redis": "redis_server_certificate",
     "postgres": "postgres_server_certificate",

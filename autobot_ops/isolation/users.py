@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import redis
 
 from autobot_ops.errors import ServiceUnreachable
-from autobot_ops.isolation.canonical import canonical_users, split_user
+from autobot_ops.isolation.canonical import CommandTable, canonical_users, split_user
 from autobot_ops.isolation.roles import DEFAULT_USER
 
 PROBE = "capability-probe"
@@ -22,15 +22,17 @@ class UsersNotLoaded(ServiceUnreachable):
     """Redis refused a change of its users; what it had accepted before stays."""
 
 
-def plan_user_changes(server_users: Iterable[str], rendered: str) -> list[tuple[str, ...]]:
+def plan_user_changes(
+    server_users: Iterable[str], rendered: str, table: CommandTable
+) -> list[tuple[str, ...]]:
     """Commands that make the server's users those of the rendered file; empty if they are. Pure.
 
-    `server_users` are the lines of `ACL LIST`. Users that differ come first, then those that the file
-    doesn't have are removed, which disconnects them. `default` can't be removed, and is always in the
-    file. The commands hold hashes of passwords: don't show them.
+    `server_users` are the lines of `ACL LIST`, `table` is the server's. Users that differ come first, then
+    those that the file doesn't have are removed, which disconnects them. `default` can't be removed, and
+    is always in the file. The commands hold hashes of passwords: don't show them.
     """
     lines = [line for line in rendered.splitlines() if line.strip()]
-    present, wanted = canonical_users(server_users), canonical_users(lines)
+    present, wanted = canonical_users(server_users, table), canonical_users(lines, table)
     changes: list[tuple[str, ...]] = []
     for line in lines:
         name, rules = split_user(line)
@@ -51,7 +53,8 @@ def apply_user_changes(client: redis.Redis, rendered: str) -> list[str]:
     Raises UsersNotLoaded, also if the server doesn't have the rendered users afterwards. A failure or
     crash in between leaves each user whole, old or new, and a second run goes on.
     """
-    changes = plan_user_changes(_list_users(client), rendered)
+    table = load_command_table(client)
+    changes = plan_user_changes(list_users(client), rendered, table)
     for change in changes:
         try:
             client.execute_command(*change)  # type: ignore[no-untyped-call]
@@ -60,7 +63,7 @@ def apply_user_changes(client: redis.Redis, rendered: str) -> list[str]:
                 f"redis refuses the user '{change[2]}': {error}",
                 hint="Were the rules rendered for another server? inv database.check compares them.",
             ) from error
-    if changes and (left := changed_users(plan_user_changes(_list_users(client), rendered))):
+    if changes and (left := changed_users(plan_user_changes(list_users(client), rendered, table))):
         raise UsersNotLoaded(
             f"redis has other rules than it was given for: {', '.join(left)}",
             hint="Somebody else may have changed them meanwhile: inv database.check shows what differs.",
@@ -85,5 +88,22 @@ def has_database_rules(client: redis.Redis) -> bool:
     )
 
 
-def _list_users(client: redis.Redis) -> list[str]:
-    return [line.decode() if isinstance(line, bytes) else str(line) for line in client.acl_list()]
+def list_users(client: redis.Redis) -> list[str]:
+    """The lines of `ACL LIST`. With hashes of passwords: don't show them."""
+    return [_text(line) for line in client.acl_list()]
+
+
+def load_command_table(client: redis.Redis) -> CommandTable:
+    """The server's commands by category: about twenty questions, sent at once."""
+    names = [_text(name) for name in client.acl_cat()]
+    pipeline = client.pipeline(transaction=False)
+    for name in names:
+        pipeline.acl_cat(name)
+    answers = pipeline.execute()
+    return CommandTable(
+        {name: frozenset(map(_text, commands)) for name, commands in zip(names, answers, strict=True)}
+    )
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from autobot_ops.isolation import secrets, tls_files
 from autobot_ops.isolation.acl import ACL_FILE, render_acl
+from autobot_ops.isolation.rotating_secret import RotatingSecret
 from autobot_ops.stack.environment import (
     DOTENV,
     dotenv_project,
@@ -74,19 +75,24 @@ def apply_files(stack: Stack, work: FileWork) -> None:
 
 
 def render_users(stack: Stack, *, database_rules: bool = False) -> str:
-    """The ACL file with this stack's passwords. Raises SecretUnreadable for one that is missing.
+    """The ACL file with this stack's passwords: two for a user whose password is being rotated.
 
-    Without `database_rules` every server understands it: that is what lies on disk.
+    Raises SecretUnreadable for one that is missing. Without `database_rules` every server understands
+    it: that is what lies on disk.
     """
-    folder = stack.settings.secrets_dir
-    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
-    passwords = {user: (secrets.read_secret(folder, secrets.redis_password_name(user)),) for user in users}
     return render_acl(
         stack.catalogs,
-        passwords,
+        valid_passwords(stack),
         server_databases=stack.settings.redis_databases,
         database_rules=database_rules,
     )
+
+
+def valid_passwords(stack: Stack) -> dict[str, tuple[str, ...]]:
+    """Every password that Redis must accept now, by user. Raises SecretUnreadable for a missing one."""
+    folder = stack.settings.secrets_dir
+    users = (*stack.catalogs.agents, *secrets.OPERATOR_ROLES)
+    return {user: RotatingSecret(folder, secrets.redis_password_name(user)).valid for user in users}
 
 
 def _text_of(path: Path) -> str | None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from autobot_ops.adapters import process
 from autobot_ops.errors import ServiceUnreachable
 from autobot_ops.isolation.secrets import read_secret, redis_password_name
+from autobot_ops.stack.inside import run_inside
 from autobot_ops.stack.stack import Stack
-
-EXEC_SECONDS = 30
 
 
 class CertificateNotLoaded(ServiceUnreachable):
@@ -19,7 +17,7 @@ def load_certificate(stack: Stack, service: str) -> None:
     if service == "redis":
         # Setting the name that it has already makes Redis read the file.
         password = read_secret(stack.settings.secrets_dir, redis_password_name("operator"))
-        answer = _execute(
+        answer = run_inside(
             stack,
             service,
             "redis-cli",
@@ -27,7 +25,7 @@ def load_certificate(stack: Stack, service: str) -> None:
         )
         loaded = answer.split() == ["OK", "OK"]
     else:
-        loaded = _execute(stack, service, "apply-certificate").split() == ["loaded"]
+        loaded = run_inside(stack, service, "apply-certificate").split() == ["loaded"]
     if not loaded:
         raise CertificateNotLoaded(
             f"{service} did not load its certificate",
@@ -38,13 +36,3 @@ def load_certificate(stack: Stack, service: str) -> None:
 def in_container(service: str) -> str:
     """Where a container has its certificate."""
     return f"/run/secrets/{service}_server_certificate"
-
-
-def _execute(stack: Stack, service: str, *command: str, input_text: str | None = None) -> str:
-    compose = stack.compose_for_looking()
-    return process.query(
-        compose.command("exec", "--no-TTY", service, *command),
-        env=compose.environment,
-        input_text=input_text,
-        timeout=EXEC_SECONDS,
-    )

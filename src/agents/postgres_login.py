@@ -35,20 +35,22 @@ class PostgresLogin:
 
     def connect(self) -> psycopg.Connection[Any]:
         """A new connection. Raises psycopg.OperationalError; a refused password after RETRY_SECONDS."""
-        for password, is_last in self._passwords(RETRY_SECONDS):
-            try:
-                connection = psycopg.connect(**self._arguments(password))
-            except psycopg.OperationalError as error:
-                if is_last or not _may_pass(error):
-                    raise
-            else:
-                self._worked = password
-                return connection
-        raise AssertionError("the last password raises or returns")
+        deadline = time.monotonic() + RETRY_SECONDS
+        while True:
+            for password, is_last in self._passwords():
+                try:
+                    connection = psycopg.connect(**self._arguments(password))
+                except psycopg.OperationalError as error:
+                    if not _may_pass(error) or (is_last and time.monotonic() > deadline):
+                        raise
+                else:
+                    self._worked = password
+                    return connection
+            time.sleep(RETRY_PAUSE_SECONDS)
 
     async def connect_async(self) -> psycopg.AsyncConnection[Any]:
         """A new connection for an event loop. Each password is tried once: a probe must be quick."""
-        for password, is_last in self._passwords(0):
+        for password, is_last in self._passwords():
             try:
                 connection = await psycopg.AsyncConnection.connect(**self._arguments(password))
             except psycopg.OperationalError as error:
@@ -59,18 +61,16 @@ class PostgresLogin:
                 return connection
         raise AssertionError("the last password raises or returns")
 
-    def _passwords(self, seconds: float) -> Iterator[tuple[str | None, bool]]:
-        """Passwords to try, round after round, and whether it is the last one."""
-        deadline = time.monotonic() + seconds
-        while True:
-            from_file = self._settings.read_password()
-            is_last_round = time.monotonic() >= deadline
-            if self._worked not in (None, from_file):
-                yield from_file, False
-                yield self._worked, is_last_round
-            else:
-                yield from_file, is_last_round
-            time.sleep(RETRY_PAUSE_SECONDS)
+    def _passwords(self) -> Iterator[tuple[str | None, bool]]:
+        """Passwords to try, and whether it is the last one."""
+        from_file, worked = self._settings.read_password(), self._worked
+        if worked in (None, from_file):
+            yield from_file, True
+            return
+        yield from_file, False
+        yield worked, False
+        # The server may have changed between the two.
+        yield self._settings.read_password(), True
 
     def _arguments(self, password: str | None) -> dict[str, Any]:
         settings = self._settings

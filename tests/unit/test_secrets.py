@@ -26,6 +26,8 @@ def test_the_stack_needs_one_password_per_user(root: Path) -> None:
         "redis_operator_password",
         "redis_monitor_password",
         "redis_backup_password",
+        "redis_migrate_password",
+        "redis_restore_password",
         "postgres_superuser_password",
         "postgres_knowledge_password",
     )
