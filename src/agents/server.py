@@ -23,6 +23,7 @@ from src.agents.metrics import AgentMetrics
 from src.agents.problems import RETRY_AFTER_SECONDS, install_problem_handlers
 from src.agents.registry import agent_class
 from src.agents.settings import AgentSettings
+from src.agents.usage import UsageRecorder
 from src.utils.redis_database_manager import RedisDatabaseManager, redis_db_manager
 
 logger = logging.getLogger(__name__)
@@ -71,7 +72,12 @@ def create_app(
         lifespan=lifespan,
     )
     install_problem_handlers(app, context.metrics)
-    app.add_middleware(RequestBoundary, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestBoundary,
+        metrics=context.metrics,
+        usage=UsageRecorder(context),
+        max_body_bytes=settings.max_body_bytes,
+    )
     _add_service_routes(app, context, reporter)
 
     async def require_loaded() -> None:

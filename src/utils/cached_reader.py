@@ -10,8 +10,9 @@ announcements so come in one order, and a reply can't outlive the announcement t
 the names of all keys of all databases.)
 
 What a reader sees after somebody's write: the new value, as soon as the announcement has come, which
-takes about as long as a reply. For a read after one's own write, `await settle()` in between. If
-announcements can't come (connection lost, user without `+client|tracking`), reads go to the server.
+takes about as long as a reply. For a read after one's own write, `await settle()` in between. While
+the connection is lost, reads go to the server. A user without `+client|tracking` is told nothing:
+then a reply is kept for `UNTRACKED_SECONDS` at most, counted from before the server was asked.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ PROOF_SECONDS = 5.0
 # A connection that could not be made is not tried again by every read.
 RETRY_SECONDS = 1.0
 RETRY_WITHOUT_PERMISSION_SECONDS = 60.0
+# How old an answer may be where the server announces nothing.
+UNTRACKED_SECONDS = 1.0
 
 # What our handlers return, so that a call of read_response tells an announcement from a reply.
 _ANNOUNCEMENT = object()
@@ -58,7 +61,8 @@ class CachedReader:
         self._tracked: _TrackedConnection | None = None
         self._connecting = asyncio.Lock()
         self._not_before = 0.0
-        self._denial_logged = False
+        self._denied = False
+        self._settled = 0
 
     async def get(self, name: str | bytes) -> Any:
         """The string, or None."""
@@ -98,6 +102,9 @@ class CachedReader:
     async def settle(self) -> None:
         """Return when every change that the server made before now has arrived here."""
         tracked = self._tracked
+        self._settled += 1
+        if self._denied and self.cache is not None:
+            self.cache.forget(None)
         if tracked is not None and tracked.alive:
             try:
                 await tracked.ask(("PING",), self._reply_timeout)
@@ -113,10 +120,9 @@ class CachedReader:
             await tracked.close()
 
     def _remembered(self, command: Command) -> Any:
-        tracked = self._tracked
-        if self.cache is None or tracked is None:
+        if self.cache is None:
             return MISS
-        if tracked.proven:
+        if self._denied or (self._tracked is not None and self._tracked.proven):
             return self.cache.get(command)
         self.cache.statistics.misses += 1
         return MISS
@@ -130,7 +136,11 @@ class CachedReader:
                 return await tracked.ask(command, self._reply_timeout)
         except (RedisConnectionError, RedisTimeoutError, OSError):
             self._give_up()
-        return await self._plain().execute_command(*command)  # type: ignore[no-untyped-call]
+        asked, settled = time.monotonic(), self._settled
+        reply = await self._plain().execute_command(*command)  # type: ignore[no-untyped-call]
+        if self._denied and self.cache is not None and settled == self._settled:
+            self.cache.put(command, reply, UNTRACKED_SECONDS - (time.monotonic() - asked))
+        return reply
 
     def _give_up(self) -> None:
         self._not_before = time.monotonic() + RETRY_SECONDS
@@ -153,10 +163,11 @@ class CachedReader:
                 self._tracked = await _TrackedConnection.open(self._dedicated(), self.cache)
             except NoPermissionError as error:
                 self._not_before = time.monotonic() + RETRY_WITHOUT_PERMISSION_SECONDS
-                if not self._denial_logged:
-                    logger.warning("reads are not cached: %s", error)
-                self._denial_logged = True
+                if not self._denied:
+                    logger.warning("reads are cached for %g s: %s", UNTRACKED_SECONDS, error)
+                self._denied = True
                 return None
+            self._denied = False
             return self._tracked
 
 

@@ -72,14 +72,16 @@ class ReadCache:
         value = entry.value
         return value.copy() if isinstance(value, list | dict | set) else value
 
-    def put(self, command: Command, value: Any) -> None:
+    def put(self, command: Command, value: Any, max_age: float | None = None) -> None:
         """Keep a reply. One that alone would take an eighth of the room isn't kept."""
         self._drop(command)
         size = _ENTRY_BYTES + _size(value)
         if size * 8 > self._max_bytes:
             return
         copied = value.copy() if isinstance(value, list | dict | set) else value
-        self._entries[command] = _Entry(copied, size, self._clock() + self._max_age)
+        self._entries[command] = _Entry(
+            copied, size, self._clock() + (self._max_age if max_age is None else max_age)
+        )
         self._commands.setdefault(key_bytes(command[1]), set()).add(command)
         self.bytes += size
         while len(self._entries) > self._max_entries or self.bytes > self._max_bytes:

@@ -20,8 +20,9 @@ PROMPTS = 2
 
 
 @pytest.fixture
-async def reader(act_as: Callable[[str], None]) -> AsyncIterator[CachedReader]:
+async def reader(act_as: Callable[[str], None], redis_process: RedisProcess) -> AsyncIterator[CachedReader]:
     """The chat agent's: it may read prompts, and not write them."""
+    redis_process.add_rules("chat", "+client|tracking")
     act_as("chat")
     yield redis_db_manager.get_cached_reader("prompts")
     await redis_db_manager.close_all_async_connections()
@@ -174,6 +175,7 @@ async def test_a_silent_server_is_not_believed_for_long(
 async def test_content_that_was_swapped_in_is_seen_when_entries_grow_old(
     act_as: Callable[[str], None], redis_process: RedisProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    redis_process.add_rules("chat", "+client|tracking")
     act_as("chat")
     prompts = redis_process.operator(PROMPTS)
     reader = redis_db_manager.get_cached_reader("prompts")
@@ -192,18 +194,31 @@ async def test_content_that_was_swapped_in_is_seen_when_entries_grow_old(
     await redis_db_manager.close_all_async_connections()
 
 
-async def test_without_permission_reads_go_to_the_server_and_one_line_says_so(
-    act_as: Callable[[str], None], redis_process: RedisProcess, caplog: pytest.LogCaptureFixture
+async def test_without_permission_an_answer_is_a_second_old_at_most_and_one_line_says_so(
+    act_as: Callable[[str], None],
+    redis_process: RedisProcess,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     act_as("chat")
     prompts = redis_process.operator(PROMPTS)
-    prompts.acl_setuser("chat", enabled=True, commands=["-client|tracking"])
+    redis_process.add_rules("chat", "-client|tracking")
     prompts.set("prompt:a", "text")
     reader = redis_db_manager.get_cached_reader("prompts")
+    assert reader.cache is not None
+    now = time.monotonic()
+    monkeypatch.setattr(reader.cache, "_clock", lambda: now)
     with caplog.at_level(logging.WARNING):
         assert [await reader.get("prompt:a") for _ in range(3)] == ["text"] * 3
-    assert [record.getMessage()[:20] for record in caplog.records] == ["reads are not cached"]
-    assert hits(reader) == 0
+        assert hits(reader) == 2
+        prompts.set("prompt:a", "changed")
+        assert await reader.get("prompt:a") == "text"
+        now += cached_reader.UNTRACKED_SECONDS
+        assert await reader.get("prompt:a") == "changed"
+        prompts.set("prompt:a", "again")
+        await reader.settle()
+        assert await reader.get("prompt:a") == "again"
+    assert [record.getMessage()[:24] for record in caplog.records] == ["reads are cached for 1 s"]
     await redis_db_manager.close_all_async_connections()
 
 

@@ -189,8 +189,7 @@ def test_an_agent_sees_a_database_that_it_is_granted_later(
     )
     agent.wait_until_ready()
     assert "redis.drafts:responseTime" not in agent.get("/health/chat").json()["checks"]
-    with redis_process.operator() as operator:
-        operator.execute_command("ACL", "SETUSER", "chat", "+select|10", "~draft:*")
+    redis_process.add_rules("chat", "(-@all +@read +@write +select|10 ~draft:*)")
     row = {"number": 10, "key_patterns": ["draft:*"], "security_level": "low", "tier": "optional"}
     replace_catalog(config, lambda databases: databases.update(drafts=row))
     agents = yaml.safe_load((config / "agents.yaml").read_text())
