@@ -45,8 +45,6 @@ class ServerState:
     used_memory: int
     keyspace: Mapping[int, KeyspaceFigures]
     connections: Mapping[int, int]
-    users: tuple[str, ...]
-    """Lines of `ACL LIST`; they hold hashes of passwords."""
 
     @property
     def memory_percent(self) -> float:
@@ -60,7 +58,6 @@ def observe(dial: Dialer) -> ServerState:
         information: dict[str, Any] = client.info()
         config = client.config_get("maxmemory", "maxmemory-policy", "databases")
         clients = client.client_list()
-        users = [line.decode() if isinstance(line, bytes) else str(line) for line in client.acl_list()]
     return ServerState(
         version=str(information["redis_version"]),
         databases=int(str(config["databases"])),
@@ -73,7 +70,6 @@ def observe(dial: Dialer) -> ServerState:
             if name.startswith("db") and name[2:].isdigit()
         },
         connections=Counter(int(each["db"]) for each in clients),
-        users=tuple(users),
     )
 
 

@@ -7,14 +7,13 @@ list of findings is the proof of separation that `inv database.check` prints.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from autobot_ops.catalog import Catalogs
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.catalog.routing import Router
-from autobot_ops.isolation.canonical import canonical_users
 from autobot_ops.isolation.observation import ServerState
 
 EXAMPLES = 3
@@ -38,12 +37,17 @@ class Finding:
     fix: str
 
 
-def judge_server(state: ServerState, catalogs: Catalogs, rendered_users: str) -> Iterator[Finding]:
-    """Numbers, memory, eviction, alerts and access rules. `rendered_users` is the ACL file's text."""
+def judge_server(
+    state: ServerState, catalogs: Catalogs, user_changes: Iterable[Sequence[str]]
+) -> Iterator[Finding]:
+    """Numbers, memory, eviction, alerts and access rules.
+
+    `user_changes` are the commands of `plan_user_changes`: what would make the users right.
+    """
     yield from _judge_numbers(state, catalogs)
     yield from _judge_memory(state)
     yield from _judge_alerts(state, catalogs)
-    yield from _judge_users(canonical_users(state.users), canonical_users(rendered_users.splitlines()))
+    yield from _judge_users(user_changes)
 
 
 def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Finding]:
@@ -127,12 +131,8 @@ def _judge_alerts(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
                 )
 
 
-def _judge_users(present: dict[str, str], expected: dict[str, str]) -> Iterator[Finding]:
-    reload_rules = "Load the rendered rules: inv database.reload"
-    for user in sorted(expected.keys() - present.keys()):
-        yield Finding(Severity.ERROR, f"user {user}", "the server doesn't know this user", reload_rules)
-    for user in sorted(present.keys() - expected.keys()):
-        yield Finding(Severity.ERROR, f"user {user}", "the catalogs don't know this user", reload_rules)
-    for user in sorted(expected.keys() & present.keys()):
-        if present[user] != expected[user]:
-            yield Finding(Severity.ERROR, f"user {user}", "its rules differ from the catalogs", reload_rules)
+def _judge_users(changes: Iterable[Sequence[str]]) -> Iterator[Finding]:
+    for _, command, user, *_rules in changes:
+        what = "the catalogs don't know it" if command == "DELUSER" else "its rights differ from the catalogs"
+        fix = "Load the rendered rules: inv database.reload"
+        yield Finding(Severity.ERROR, f"user {user}", what, fix)

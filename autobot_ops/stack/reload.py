@@ -20,6 +20,7 @@ from autobot_ops.catalog.load import AGENTS_FILE, DATABASES_FILE, load_catalogs
 from autobot_ops.errors import PartlyDone
 from autobot_ops.isolation import secrets
 from autobot_ops.isolation.acl import ACL_FILE
+from autobot_ops.isolation.users import changed_users
 from autobot_ops.settings import Settings
 from autobot_ops.stack.environment import ENVIRONMENT_FOLDER as ENVIRONMENT
 from autobot_ops.stack.environment import (
@@ -30,7 +31,7 @@ from autobot_ops.stack.environment import (
 )
 from autobot_ops.stack.prepare import render_users
 from autobot_ops.stack.stack import Stack, open_stack
-from autobot_ops.stack.users import differing_users, load_users
+from autobot_ops.stack.users import load_users, plan_users
 from autobot_ops.yaml_source import load_yaml
 from src.utils.catalog_watch import catalog_digest
 
@@ -65,7 +66,7 @@ def plan_reload(stack: Stack) -> ReloadPlan:
     files = {path: text for path, text in wanted.items() if not path.exists() or path.read_text() != text}
     users_file = stack.settings.secrets_dir / ACL_FILE
     differs = not users_file.exists() or users_file.read_text() != render_users(stack)
-    return ReloadPlan(files, differs, tuple(differing_users(stack)))
+    return ReloadPlan(files, differs, tuple(changed_users(plan_users(stack))))
 
 
 def apply_reload(stack: Stack, plan: ReloadPlan) -> list[str]:

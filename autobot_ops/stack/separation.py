@@ -10,9 +10,8 @@ from autobot_ops.catalog.routing import make_router
 from autobot_ops.errors import PartlyDone
 from autobot_ops.isolation.observation import observe, sample_keys, walk_keys
 from autobot_ops.isolation.separation import Finding, judge_keys, judge_server
-from autobot_ops.stack.prepare import render_users
 from autobot_ops.stack.stack import Stack
-from autobot_ops.stack.users import serves_database_rules
+from autobot_ops.stack.users import plan_users
 
 
 class SeparationBroken(PartlyDone):
@@ -48,8 +47,7 @@ def check_separation(stack: Stack, *, full: bool = False) -> SeparationReport:
     """
     dial = dialer(stack, "operator")
     state = observe(dial)
-    rendered = render_users(stack, database_rules=serves_database_rules(dial))
-    findings = list(judge_server(state, stack.catalogs, rendered))
+    findings = list(judge_server(state, stack.catalogs, plan_users(stack)))
     router = make_router(stack.catalogs.databases)
     looked_at = 0
 
