@@ -72,7 +72,7 @@ def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Fin
         else:
             severity = Severity.ERROR
             message = f"{count} key(s) of '{owner}', such as {shown}"
-            fix = f"Move them: inv migrate routes keys to '{owner}'."
+            fix = f"Move them to '{owner}', or delete them, in: inv database.cli {name}"
         yield Finding(severity, name, message, fix)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.catalog.routing import make_router
-from autobot_ops.errors import PartlyDone
+from autobot_ops.errors import PartlyDone, ServiceUnreachable
 from autobot_ops.isolation.observation import observe, sample_keys, walk_keys
 from autobot_ops.isolation.separation import Finding, judge_keys, judge_server
 from autobot_ops.stack.stack import Stack
@@ -37,7 +37,7 @@ class SeparationReport:
         """The report in a line."""
         how = "all" if self.full else "a sample of"
         found = f"{len(self.findings)} finding(s)" if self.findings else "nothing out of place"
-        return f"{self.databases} databases, {how} {self.keys_looked_at:,} keys looked at: {found}"
+        return f"{self.databases} database(s) hold keys, {how} {self.keys_looked_at:,} looked at: {found}"
 
 
 def check_separation(stack: Stack, *, full: bool = False) -> SeparationReport:
@@ -58,3 +58,15 @@ def check_separation(stack: Stack, *, full: bool = False) -> SeparationReport:
         looked_at += len(keys)
         findings += judge_keys(name, keys, router)
     return SeparationReport(len(state.keyspace), looked_at, full, tuple(findings))
+
+
+def startup_check(stack: Stack) -> list[str]:
+    """The quick check as `inv up` ends with it: a line for each finding, none if all is well.
+
+    A check that can't be made is a line too: the stack is up, and that is what `up` was asked for.
+    """
+    try:
+        report = check_separation(stack)
+    except ServiceUnreachable as error:
+        return [f"the separation of the databases was not checked: {error.message}"]
+    return [f"{finding.subject}: {finding.message} (inv database.check)" for finding in report.findings]

@@ -89,7 +89,7 @@ def test_a_stray_key_is_named_with_its_database(catalogs: Catalogs) -> None:
             Severity.ERROR,
             "main",
             "2 key(s) of 'sessions', such as 'session:9', 'session:8'",
-            "Move them: inv migrate routes keys to 'sessions'.",
+            "Move them to 'sessions', or delete them, in: inv database.cli main",
         ),
         Finding(
             Severity.WARNING,
