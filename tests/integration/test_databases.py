@@ -68,7 +68,7 @@ def test_check_finds_a_key_in_the_wrong_database(
 
 def test_check_finds_a_user_whose_rights_were_changed_and_reload_mends_it(stack: Stack, dial: Dial) -> None:
     with dial("operator", 0) as client:
-        client.execute_command("ACL", "SETUSER", "chat", "+flushall")  # type: ignore[no-untyped-call]
+        client.execute_command("ACL", "SETUSER", "chat", "+flushall")
     done = stack.inv("database.check", check=False)
     assert done.returncode == 6
     assert "user chat" in done.stderr
