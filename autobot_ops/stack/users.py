@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from autobot_ops.adapters.redis_server import dialer
+from autobot_ops.adapters.redis_server import answering, dialer
 from autobot_ops.isolation.users import (
     apply_user_changes,
     has_database_rules,
@@ -19,7 +19,7 @@ def plan_users(stack: Stack) -> list[tuple[str, ...]]:
 
     They hold hashes of passwords: don't show them.
     """
-    with dialer(stack, "operator")(0) as client:
+    with answering(dialer(stack, "operator")) as client:
         rendered = render_users(stack, database_rules=has_database_rules(client))
         return plan_user_changes(list_users(client), rendered, load_command_table(client))
 
@@ -29,5 +29,5 @@ def load_users(stack: Stack) -> list[str]:
 
     Connections of every user live on. Raises UsersNotLoaded, RedisOutOfReach.
     """
-    with dialer(stack, "operator")(0) as client:
+    with answering(dialer(stack, "operator")) as client:
         return apply_user_changes(client, render_users(stack, database_rules=has_database_rules(client)))
