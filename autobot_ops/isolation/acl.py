@@ -16,7 +16,6 @@ import hashlib
 from collections.abc import Mapping
 
 from autobot_ops.catalog import AccessRight, Agent, Catalogs, Database
-from autobot_ops.catalog.models import AccessPattern
 from autobot_ops.catalog.patterns import literal_prefix
 from autobot_ops.isolation.access_levels import commands_of
 from autobot_ops.isolation.binding import selecting
@@ -28,10 +27,11 @@ ACL_FILE = "redis_users_acl"
 CONNECTION_RULES = (
     "+ping", "+client|id", "+client|info", "+client|setname", "+multi", "+exec", "+discard", "+unwatch",
 )  # fmt: skip
-"""What every agent may do with its own connection, in no database in particular."""
+"""What every agent may do with its own connection, in no database in particular.
 
-READ_CACHE_RULES = ("+client|tracking", "+client|caching")
-"""Caching on the client's side (RESP3): the server tells which keys changed."""
+Not CLIENT TRACKING: in its broadcasting mode it tells the names of all keys that change, in every
+database, and no rule narrows that.
+"""
 
 KEYS_OF_RIGHT = {AccessRight.READ: "%R~", AccessRight.WRITE: "%W~", AccessRight.READ_WRITE: "~"}
 
@@ -73,24 +73,11 @@ def render_acl(
 
 def agent_rules(agent: Agent, catalogs: Catalogs, *, database_rules: bool = False) -> str:
     """An agent's rights: its connection, and one selector for each database that it is granted."""
-    cache = READ_CACHE_RULES if caches_reads(agent, catalogs) else ()
     selectors = (
         _selector(catalogs.databases[name], right, catalogs, database_rules=database_rules)
         for name, right in agent.databases.items()
     )
-    return " ".join(("-@all", *CONNECTION_RULES, *cache, *selectors))
-
-
-def caches_reads(agent: Agent, catalogs: Catalogs) -> bool:
-    """Whether the agent may have the server tell it what changed: it reads a read-heavy database.
-
-    Not with a way out: in its broadcasting mode CLIENT TRACKING names every key that changes, in
-    all databases, and no rule of the server narrows that. Values it never shows.
-    """
-    return not agent.egress and any(
-        right.reads and AccessPattern.READ_HEAVY in catalogs.databases[name].access_patterns
-        for name, right in agent.databases.items()
-    )
+    return " ".join(("-@all", *CONNECTION_RULES, *selectors))
 
 
 def granted_patterns(database: Database) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ def apply_user_changes(client: redis.Redis, rendered: str) -> list[str]:
     for change in changes:
         try:
             client.execute_command(*change)  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoPermissionError as error:
+            raise _not_allowed(error) from error
         except redis.ResponseError as error:
             raise UsersNotLoaded(
                 f"redis refuses the user '{change[2]}': {error}",
@@ -75,12 +77,15 @@ def has_database_rules(client: redis.Redis) -> bool:
     """Whether the server knows `resetdbs` and `db=N`. Changes nothing.
 
     Tried, not concluded from a version: the second rule doesn't exist anywhere, so the user is never
-    made, and the server's complaint names the first rule that it doesn't know.
+    made, and the server's complaint names the first rule that it doesn't know. Raises UsersNotLoaded for
+    somebody who may not change users.
     """
     try:
         client.execute_command(  # type: ignore[no-untyped-call]
             "ACL", "SETUSER", PROBE, "resetdbs", "+no-such-command"
         )
+    except redis.exceptions.NoPermissionError as error:
+        raise _not_allowed(error) from error
     except redis.ResponseError as error:
         return "'+no-such-command'" in str(error)
     raise UsersNotLoaded(
@@ -102,6 +107,14 @@ def load_command_table(client: redis.Redis) -> CommandTable:
     answers = pipeline.execute()
     return CommandTable(
         {name: frozenset(map(_text, commands)) for name, commands in zip(names, answers, strict=True)}
+    )
+
+
+def _not_allowed(error: redis.exceptions.NoPermissionError) -> UsersNotLoaded:
+    # A server that was started by an earlier version, whose operator could not.
+    return UsersNotLoaded(
+        f"redis doesn't let the operator change users: {error}",
+        hint="inv restart redis reads the users that lie on disk.",
     )
 
 

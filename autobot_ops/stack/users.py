@@ -1,34 +1,21 @@
-"""Let a running Redis read its users again."""
+"""Give the running Redis of a stack the users that were rendered for it; nobody is disconnected."""
 
 from __future__ import annotations
 
-from autobot_ops.adapters import process
-from autobot_ops.errors import ServiceUnreachable
-from autobot_ops.isolation.secrets import read_secret, redis_password_name
+from autobot_ops.adapters import redis_server
+from autobot_ops.isolation.users import apply_user_changes, has_database_rules
+from autobot_ops.stack.prepare import render_users
 from autobot_ops.stack.stack import Stack
 
-
-class UsersNotLoaded(ServiceUnreachable):
-    """Redis refused the file of its users and keeps the former ones."""
+OPERATOR = "operator"
 
 
-def load_users(stack: Stack) -> None:
-    """ACL LOAD as operator, inside the container. Redis takes the whole file or nothing of it.
+def load_users(stack: Stack) -> list[str]:
+    """Change the users that differ; their names. A server that has rules for databases gets those too.
 
-    The password goes through standard input: no argument list or environment has it.
+    The file on disk is what the server reads when it starts, so write that first. Raises RedisOutOfReach
+    and UsersNotLoaded.
     """
-    password = read_secret(stack.settings.secrets_dir, redis_password_name("operator"))
-    compose = stack.compose()
-    answers = process.query(
-        compose.command("exec", "--no-TTY", "redis", "redis-cli"),
-        env=compose.environment,
-        cwd=compose.root,
-        input_text=f"AUTH operator {password}\nACL LOAD\n",
-        timeout=30,
-    ).split()
-    if answers != ["OK", "OK"]:
-        # The answer may quote the file's lines; the log of Redis has it.
-        raise UsersNotLoaded(
-            "Redis did not load its users",
-            hint="inv logs redis says why; inv restart redis reads the file again.",
-        )
+    with redis_server.answering(redis_server.dialer(stack, OPERATOR)) as client:
+        rendered = render_users(stack, database_rules=has_database_rules(client))
+        return apply_user_changes(client, rendered)

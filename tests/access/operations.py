@@ -14,7 +14,6 @@ from tests.access.oracle import (
     AGENTS,
     ALL_LEVELS,
     BACKUP,
-    CACHING_AGENTS,
     DEFAULT,
     MIGRATE,
     MONITOR,
@@ -133,7 +132,6 @@ OPERATIONS: tuple[Operation, ...] = (
       for command in ("CLIENT ID", "CLIENT SETNAME x")),
     *(Operation(command, frozenset({AGENTS, OPERATOR}))
       for command in ("CLIENT INFO", "UNWATCH")),
-    Operation("CLIENT TRACKING OFF", frozenset({CACHING_AGENTS, OPERATOR})),
     *(Operation(command, READERS, in_a_database=True) for command in ("SCAN 0", "DBSIZE", "RANDOMKEY")),
     Operation("KEYS *", ONLY_OPERATOR, in_a_database=True),
     Operation("FLUSHDB", WRITERS, destructive=True, in_a_database=True),
@@ -145,7 +143,8 @@ OPERATIONS: tuple[Operation, ...] = (
                       "CLIENT KILL ID 999999999",
                       "ACL LIST", "ACL WHOAMI", "ACL GETUSER default", "ACL SETUSER matrix-guest off",
                       "ACL DELUSER matrix-guest", "ACL DRYRUN default PING", "LASTSAVE", "ROLE", "ECHO x",
-                      "COMMAND COUNT", "LOLWUT", "WAIT 0 1")),
+                      "COMMAND COUNT", "LOLWUT", "WAIT 0 1",
+                      "CLIENT TRACKING OFF")),
     Operation("REPLCONF capa eof", frozenset({BACKUP})),
     *(Operation(command, NOBODY)
       for command in ("FLUSHALL", "SHUTDOWN NOSAVE", "DEBUG SLEEP 0", "SAVE", "BGSAVE", "BGREWRITEAOF",

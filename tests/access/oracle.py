@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from autobot_ops.catalog import AccessRight, Catalogs
-from autobot_ops.catalog.models import AccessControl, AccessPattern
+from autobot_ops.catalog.models import AccessControl
 
 OPERATOR, MONITOR, BACKUP, MIGRATE, RESTORE = "operator", "monitor", "backup", "migrate", "restore"
 DEFAULT = "default"
 AGENTS = "agents"
 """Stands for every agent where users are listed."""
-CACHING_AGENTS = "agents that may cache what they read"
 NOBODY: frozenset[str] = frozenset()
 
 STRICT, MODERATE, BASIC = AccessControl.STRICT, AccessControl.MODERATE, AccessControl.BASIC
@@ -94,14 +93,7 @@ class Oracle:
         """An operation without keys that is meant for `users`."""
         if user not in self.catalogs.agents:
             return user in users
-        return AGENTS in users or (CACHING_AGENTS in users and self._caches(user))
-
-    def _caches(self, agent_name: str) -> bool:
-        agent = self.catalogs.agents[agent_name]
-        read = [name for name, right in agent.databases.items() if right is not AccessRight.WRITE]
-        return not agent.egress and any(
-            AccessPattern.READ_HEAVY in self.catalogs.databases[name].access_patterns for name in read
-        )
+        return AGENTS in users
 
 
 def _suffices(right: AccessRight, need: Need, level: AccessControl) -> bool:

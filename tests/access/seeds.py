@@ -70,12 +70,12 @@ class Seeds:
         pipeline.execute()
 
     def contents(self, client: redis.Redis) -> dict[tuple[int, str], bytes]:
-        """Each key of the databases in a form that differs when its value does."""
+        """Each of these keys that is there, and any that was made of one, in a form that tells its value."""
         found: dict[tuple[int, str], bytes] = {}
         for number in self.numbers:
             pipeline: Pipeline = client.pipeline(transaction=False)
             pipeline.execute_command("SELECT", number)
-            pipeline.execute_command("KEYS", "*")
+            pipeline.execute_command("KEYS", f"*{NAME}*")
             keys = [key.decode() for key in pipeline.execute()[1]]
             for key in keys:
                 pipeline.dump(key)

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import redis
 
-from tests.component.redis_process import REPOSITORY, START_SECONDS, agent_rule, free_port
+from autobot_ops.catalog import Catalogs, load_catalogs
+from autobot_ops.isolation.acl import agent_rules, password_rule
+from tests.component.redis_process import REPOSITORY, START_SECONDS, free_port
 
 SERVICE = "autobot"
 # Milliseconds of silence after which a Sentinel holds the master for dead.
@@ -28,6 +30,7 @@ class SentinelProcesses:
     sentinel_password: str = "a word for sentinels"
     data_ports: list[int] = field(default_factory=lambda: [free_port(), free_port()])
     sentinel_ports: list[int] = field(default_factory=lambda: [free_port(), free_port(), free_port()])
+    catalogs: Catalogs = field(default_factory=lambda: load_catalogs(REPOSITORY))
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -35,7 +38,11 @@ class SentinelProcesses:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "agent.password").write_text(self.password + "\n", encoding="utf-8")
         (self.folder / "sentinel.password").write_text(self.sentinel_password + "\n", encoding="utf-8")
-        rules = ["user default on nopass ~* &* +@all", agent_rule(self.agent, self.password)]
+        rights = agent_rules(self.catalogs.agents[self.agent], self.catalogs)
+        rules = [
+            "user default on nopass ~* &* +@all",
+            f"user {self.agent} on {password_rule(self.password)} {rights}",
+        ]
         (self.folder / "users.acl").write_text("\n".join(rules) + "\n", encoding="utf-8")
         for port in self.data_ports:
             self.start_server(port)

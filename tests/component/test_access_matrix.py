@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from autobot_ops.catalog import Catalogs, load_catalogs
 from autobot_ops.isolation.users import has_database_rules
@@ -16,6 +18,13 @@ from tests.access.seeds import Seeds
 from tests.access.servers import HARNESS, AccessServer, available_servers, missing_servers
 
 RecordProperty = Callable[[str, object], None]
+
+# What an agent may do in no database in particular. The first four are for whoever hasn't logged in
+# yet, so no rule can take them away.
+WITHOUT_KEYS = {
+    "auth", "hello", "quit", "reset",
+    "client|id", "client|info", "client|setname", "discard", "exec", "multi", "ping", "unwatch",
+}  # fmt: skip
 
 VICTIM = "npu"
 VICTIMS_DATABASE = 8
@@ -79,6 +88,40 @@ def test_no_user_does_more_or_less_than_the_catalogs_say(
     record_property(f"access matrix on {name}", f"{outcome}, {time.monotonic() - began:.0f} s")
     assert outcome.surprises == []
     assert outcome.total > 10_000
+
+
+def test_what_agents_may_do_without_keys_is_known_completely(server: AccessServer) -> None:
+    with server.client(HARNESS) as harness:
+        asked = [
+            (agent, *command)
+            for agent in server.catalogs.agents
+            for command in commands_without_keys(harness)
+        ]
+        pipeline: Any = harness.pipeline(transaction=False)
+        for agent, name, arguments in asked:
+            pipeline.execute_command("ACL", "DRYRUN", agent, *name.split("|"), *["1"] * arguments)
+        answers = pipeline.execute()
+    for agent in server.catalogs.agents:
+        allowed = {
+            name
+            for (user, name, _), answer in zip(asked, answers, strict=True)
+            if user == agent and answer == b"OK"
+        }
+        # SELECT is judged by its number, in the matrix.
+        assert allowed - {"select"} == WITHOUT_KEYS, agent
+
+
+def commands_without_keys(client: redis.Redis) -> list[tuple[str, int]]:
+    """Every command and subcommand that takes no key, with the count of arguments that it needs."""
+    client.response_callbacks.pop("COMMAND", None)  # redis-py's own form leaves the subcommands out
+    queue: list[Any] = list(client.execute_command("COMMAND"))  # type: ignore[no-untyped-call]
+    found = []
+    while queue:
+        name, arity, flags, *_, key_specifications, subcommands = queue.pop()[:10]
+        queue += subcommands
+        if not key_specifications and not subcommands and b"movablekeys" not in flags:
+            found.append((name.decode(), max(0, abs(arity) - len(name.split(b"|")))))
+    return found
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,12 @@ def test_refuses_rules_that_the_server_does_not_know_and_keeps_the_user_whole(se
     assert users_of(server) == before
 
 
+def test_somebody_who_may_not_change_users_is_told_what_to_do(server: AccessServer) -> None:
+    with server.client("chat") as client, pytest.raises(UsersNotLoaded, match="doesn't let") as caught:
+        has_database_rules(client)
+    assert "inv restart redis" in caught.value.hint
+
+
 def test_whether_there_are_rules_for_databases_is_tried_and_leaves_nothing_behind(
     server: AccessServer,
 ) -> None:

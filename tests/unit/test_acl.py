@@ -11,7 +11,7 @@ import pytest
 from autobot_ops.catalog import AccessRight, Catalogs, load_catalogs
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER, RESERVED_USERS, AccessControl
 from autobot_ops.isolation.access_levels import commands_of
-from autobot_ops.isolation.acl import granted_patterns, render_acl
+from autobot_ops.isolation.acl import CONNECTION_RULES, agent_rules, granted_patterns, render_acl
 from autobot_ops.isolation.canonical import split_user
 from autobot_ops.isolation.roles import DEFAULT_USER, role_rules
 from autobot_ops.isolation.secrets import OPERATOR_ROLES
@@ -99,12 +99,24 @@ def test_restore_may_select_staging_databases_only(catalogs: Catalogs) -> None:
     assert LAST_CATALOG_NUMBER == 15
 
 
-def test_only_one_who_reads_a_read_heavy_database_may_cache_and_none_with_a_way_out(
-    catalogs: Catalogs,
+def test_nobody_is_told_which_keys_change_in_all_databases(catalogs: Catalogs) -> None:
+    for name in catalogs.agents:
+        assert "tracking" not in " ".join(render(catalogs)[name])
+
+
+@pytest.mark.parametrize(
+    ("right", "expected"), [(READ, "%R~test:*"), (WRITE, "%W~test:*"), (READ_WRITE, "~test:*")]
+)
+def test_a_right_becomes_the_kind_of_its_key_patterns(
+    catalogs: Catalogs, right: AccessRight, expected: str
 ) -> None:
-    caching = {name for name, rules in render(catalogs).items() if "+client|tracking" in rules}
-    assert caching == {"chat", "rag", "npu", "knowledge"}
-    assert catalogs.agents["research"].egress
+    agent = catalogs.agents["chat"].model_copy(update={"databases": {"testing": right}})
+    assert agent_rules(agent, catalogs).endswith(f" +select|15 {expected})")
+
+
+def test_an_agent_without_databases_reaches_none(catalogs: Catalogs) -> None:
+    agent = catalogs.agents["chat"].model_copy(update={"databases": {}})
+    assert agent_rules(agent, catalogs) == " ".join(("-@all", *CONNECTION_RULES))
 
 
 def rules_of(level: AccessControl, right: AccessRight) -> set[str]:
