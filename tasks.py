@@ -2,11 +2,13 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, images, lifecycle
+from autobot_ops.verbs import configuration, database, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
     images.build,
     configuration.config,
+    database.database,
     images.requirements,
+    secrets.secrets,
 )

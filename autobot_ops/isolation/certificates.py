@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -32,6 +32,11 @@ class KeyPair:
 
     certificate: str
     private_key: str
+
+    @property
+    def text(self) -> str:
+        """Both as one file: a reader never meets a certificate with another one's key."""
+        return self.certificate + self.private_key
 
 
 def make_authority(project: str, now: datetime.datetime) -> KeyPair:
@@ -88,6 +93,25 @@ def is_signed_by(certificate: str, authority: str) -> bool:
     except (ValueError, TypeError, InvalidSignature):
         return False
     return True
+
+
+def belong_together(certificate: str, private_key: str) -> bool:
+    """Whether the key is the certificate's; False for texts that are neither."""
+    try:
+        key = serialization.load_pem_private_key(private_key.encode(), password=None)
+        public = x509.load_pem_x509_certificate(certificate.encode()).public_key()
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return False
+    return key.public_key() == public
+
+
+def split_pair(text: str) -> KeyPair | None:
+    """The pair in one file, as `KeyPair.text` has it; None if there is none in it that belongs together."""
+    if not belong_together(text, text):
+        return None
+    key = serialization.load_pem_private_key(text.encode(), password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)  # noqa: S101 - it fits a key that we made
+    return KeyPair(split_bundle(text)[0], _key_pem(key))
 
 
 def ends(certificate: str) -> datetime.datetime:

@@ -9,12 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from autobot_ops.catalog import Agent, Catalogs
 from autobot_ops.catalog.models import AgentLayer
 from autobot_ops.isolation.acl import ACL_FILE
+from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET
+from autobot_ops.isolation.secrets import agents_with_encryption
+from autobot_ops.isolation.tls_files import (
+    AUTHORITY,
+    SERVERS,
+    authority_ends,
+    plan_certificates,
+    read_tls_files,
+)
 from autobot_ops.settings import Settings
 from autobot_ops.stack.image_graph import IMAGES
 from autobot_ops.stack.prepare import render_users
@@ -61,6 +71,7 @@ def compare_derived(stack: Stack) -> list[Comparison]:
         (REDIS_CONF, "stack.yaml", check_redis_databases(root, settings)),
         (IMAGE_GRAPH, "agents.yaml", check_image_layers(catalogs)),
         (ACL_FILE, "agents.yaml, redis-databases.yaml", check_redis_users(stack)),
+        ("certificates", "this project's authority", check_certificates(stack, datetime.now(UTC))),
     ]
     for name in ENVIRONMENT_FILES:
         local, example = f"docker/env/{name}.env", f"docker/env/{name}.env.example"
@@ -131,19 +142,22 @@ def check_agent_services(compose: YamlSource, catalogs: Catalogs) -> Iterator[Pr
             yield Problem(compose.name, f"agent '{name}' has no service", f"Add a service '{service_name}'.")
             continue
         place = compose.place(("services", service_name))
-        for what, actual, expected in _service_facts(services[service_name], name, agent):
+        encrypted = name in agents_with_encryption(catalogs)
+        for what, actual, expected in _service_facts(
+            services[service_name], name, agent, encrypted=encrypted
+        ):
             if actual != expected:
                 yield Problem(
                     place,
-                    f"{what} of '{service_name}' is {actual}, agents.yaml says {expected}",
+                    f"{what} of '{service_name}' is {actual}, the catalogs say {expected}",
                     f"Correct {what}.",
                 )
 
 
 def _service_facts(
-    service: Mapping[str, Any], name: str, agent: Agent
+    service: Mapping[str, Any], name: str, agent: Agent, *, encrypted: bool
 ) -> Iterator[tuple[str, object, object]]:
-    """(what, actual, expected) for everything of a service that agents.yaml decides."""
+    """(what, actual, expected) for everything of a service that the catalogs decide."""
     environment = service.get("environment", {})
     yield "AGENT_NAME", environment.get("AGENT_NAME"), name
     yield "REDIS_USERNAME", environment.get("REDIS_USERNAME"), name
@@ -158,6 +172,8 @@ def _service_facts(
     expected_secrets = {(f"redis_{name}_password", "redis_password")}
     if agent.postgres:
         expected_secrets.add((f"postgres_{name}_password", "postgres_password"))
+    if encrypted:
+        expected_secrets.add((DATA_KEYS_SECRET, "data_keys"))
     yield "secrets", sorted(secrets), sorted(expected_secrets)
     yield "dependency on postgres", "postgres" in service.get("depends_on", {}), agent.postgres
 
@@ -166,7 +182,7 @@ def check_postgres_roles(compose: YamlSource, catalogs: Catalogs) -> Iterator[Pr
     """PostgreSQL gets a role's password for exactly the agents that have a role."""
     service = compose.data.get("services", {}).get("postgres", {})
     expected = {f"postgres_{name}_password" for name, agent in catalogs.agents.items() if agent.postgres}
-    actual = set(service.get("secrets", [])) - {"postgres_superuser_password"}
+    actual = set(service.get("secrets", [])) - {"postgres_superuser_password", SERVERS["postgres"]}
     place = compose.place(("services", "postgres", "secrets"))
     for name in sorted(expected - actual):
         yield Problem(place, f"secret '{name}' is missing", "Add it to the secrets of postgres.")
@@ -194,7 +210,26 @@ def check_redis_users(stack: Stack) -> Iterator[Problem]:
     path = stack.settings.secrets_dir / ACL_FILE
     if path.exists() and path.read_text() != render_users(stack):
         yield Problem(
-            str(path.relative_to(stack.settings.root)),
+            _shown(stack, ACL_FILE),
             "the users of Redis differ from the catalogs",
             "Run inv up, which writes and loads them.",
         )
+
+
+def check_certificates(stack: Stack, now: datetime) -> Iterator[Problem]:
+    """No certificate is about to end; nothing to look at before the first start."""
+    folder = stack.settings.secrets_dir
+    if not (folder / AUTHORITY).exists():
+        return
+    files = read_tls_files(folder)
+    for name, cause in plan_certificates(files, stack.settings.project, now).items():
+        yield Problem(_shown(stack, name), cause, "Run inv up, which makes it and has it loaded.")
+    if (ends := authority_ends(files, now)) is not None:
+        yield Problem(
+            _shown(stack, AUTHORITY), f"it ends on {ends:%Y-%m-%d}", "Run inv secrets.rotate authority."
+        )
+
+
+def _shown(stack: Stack, name: str) -> str:
+    path, root = stack.settings.secrets_dir / name, stack.settings.root
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

@@ -44,7 +44,8 @@ def config_init(context: Context) -> None:
         missing_secrets=work.missing_secrets,
         wrong_access=work.wrong_access,
         users_differ=work.users_differ,
-        redis_runs=False,
+        certificates=work.certificates,
+        running=(),
     )
     apply_files(stack, work)
     frontend.result("\n".join(map(str, steps)) or "everything is there")

@@ -19,7 +19,7 @@ Right = Literal["read", "write", "read-write"]
 
 
 class PostgresSettings(BaseModel):
-    """Where PostgreSQL is. The password is read from its file at each new connection."""
+    """Where PostgreSQL is. The files are read at each new connection; with `ca_file` it must speak TLS."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +28,7 @@ class PostgresSettings(BaseModel):
     database: str = "autobot"
     user: str = "knowledge"
     password_file: Path | None = None
+    ca_file: Path | None = None
 
     def read_password(self) -> str | None:
         """The password, or None where no file is configured (peer or trust authentication)."""
@@ -75,6 +76,7 @@ _POSTGRES_VARIABLES = {
     "POSTGRES_DB": "database",
     "POSTGRES_USER": "user",
     "POSTGRES_PASSWORD_FILE": "password_file",
+    "POSTGRES_CA_FILE": "ca_file",
 }
 
 

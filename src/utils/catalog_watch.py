@@ -29,7 +29,7 @@ class CatalogWatch:
         self._adopt = adopt
         self._seen = self._states()
         self._settled = True
-        self._judged = self.digest = self._read_digest()
+        self._judged = self.digest = catalog_digest(self._files)
         self.refusal = ""
 
     def look(self) -> bool:
@@ -45,7 +45,7 @@ class CatalogWatch:
         if self._settled:
             return False
         self._settled = True
-        digest = self._read_digest()
+        digest = catalog_digest(self._files)
         if digest == self._judged:
             return False
         self._judged = digest
@@ -75,15 +75,17 @@ class CatalogWatch:
     def _states(self) -> tuple[FileState, ...]:
         return tuple(_state(path) for path in self._files)
 
-    def _read_digest(self) -> str:
-        digest = hashlib.sha256()
-        for path in self._files:
-            try:
-                content = path.read_bytes()
-            except OSError:
-                content = b""
-            digest.update(len(content).to_bytes(8, "big") + content)
-        return digest.hexdigest()[:DIGEST_DIGITS]
+
+def catalog_digest(files: Sequence[Path]) -> str:
+    """What identifies a version of the catalog: its files' exact content; a missing one is empty."""
+    digest = hashlib.sha256()
+    for path in files:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b""
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()[:DIGEST_DIGITS]
 
 
 def _state(path: Path) -> FileState:

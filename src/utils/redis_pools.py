@@ -17,6 +17,7 @@ from src.utils.redis_bounded_pool import BoundedPool
 from src.utils.redis_cluster_refusal import greet, greet_async
 from src.utils.redis_sentinel import async_sentinel_pool, sentinel_pool
 from src.utils.redis_settings import DatabaseEntry, RedisSettings
+from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 from src.utils.redis_tuning import tuning_for
 
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -43,7 +44,7 @@ def make_client(
     if settings.sentinel is not None:
         return redis.Redis(connection_pool=sentinel_pool(settings.sentinel, _tls(settings), arguments))
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
-        connection_class=redis.SSLConnection if settings.tls else redis.Connection,
+        connection_class=TlsConnection if settings.tls else redis.Connection,
         **arguments,
     )
     return redis.Redis(connection_pool=pool)
@@ -61,7 +62,7 @@ def make_async_client(
             connection_pool=async_sentinel_pool(settings.sentinel, _tls(settings), arguments)
         )
     pool = BoundedPool(
-        connection_class=redis.asyncio.SSLConnection if settings.tls else redis.asyncio.Connection,
+        connection_class=AsyncTlsConnection if settings.tls else redis.asyncio.Connection,
         **arguments,
     )
     return redis.asyncio.Redis(connection_pool=pool)

@@ -23,6 +23,7 @@ from redis.retry import Retry
 from src.errors import ConfigurationInvalid
 from src.utils.redis_bounded_pool import BoundedPool
 from src.utils.redis_credentials import FileCredentialProvider, credentials_from
+from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 
 DEFAULT_SENTINEL_PORT = 26379
 DEFAULT_SERVICE = "mymaster"
@@ -75,7 +76,7 @@ class MasterConnection(redis.sentinel.SentinelManagedConnection):
             super().connect_check_health(check_health, retry_socket_connect=False)
 
 
-class TlsMasterConnection(MasterConnection, redis.SSLConnection):
+class TlsMasterConnection(MasterConnection, TlsConnection):
     """The same over TLS."""
 
 
@@ -99,7 +100,7 @@ class AsyncMasterConnection(redis.asyncio.sentinel.SentinelManagedConnection):
             await super().connect_check_health(check_health, retry_socket_connect=False)
 
 
-class AsyncTlsMasterConnection(AsyncMasterConnection, redis.asyncio.SSLConnection):
+class AsyncTlsMasterConnection(AsyncMasterConnection, AsyncTlsConnection):
     """The same over TLS."""
 
 
@@ -119,6 +120,9 @@ def sentinel_pool(
         list(sentinel.addresses),
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": Retry(NoBackoff(), 0)},
     )
+    if tls:
+        for watcher in manager.sentinels:
+            watcher.connection_pool.connection_class = TlsConnection
     return BlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
         sentinel.service,
         manager,
@@ -135,6 +139,9 @@ def async_sentinel_pool(
         list(sentinel.addresses),
         sentinel_kwargs=_sentinel_arguments(sentinel, tls) | {"retry": AsyncRetry(NoBackoff(), 0)},
     )
+    if tls:
+        for watcher in manager.sentinels:
+            watcher.connection_pool.connection_class = AsyncTlsConnection
     return AsyncBlockingSentinelPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
         sentinel.service,
         manager,

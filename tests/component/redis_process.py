@@ -19,11 +19,13 @@ import redis
 import yaml
 
 from autobot_ops.catalog import Catalogs, load_catalogs
-from autobot_ops.isolation.acl import ROLE_RULES, render_acl
+from autobot_ops.isolation.acl import render_acl
 from autobot_ops.isolation.data_keys import new_key_ring
+from autobot_ops.isolation.secrets import OPERATOR_ROLES
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 15.0
+DATABASES = 32
 
 
 def free_port() -> int:
@@ -51,13 +53,14 @@ class RedisProcess:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for user in (*self.catalogs.agents, *ROLE_RULES):
+        for user in (*self.catalogs.agents, *OPERATOR_ROLES):
             self.passwords.setdefault(user, secrets.token_hex(16))
         self.write_rules()
 
     def write_rules(self) -> None:
         """Write the ACL file, as the operator's library renders it, and one password file per user."""
-        rules = render_acl(self.catalogs, self.passwords).splitlines()
+        passwords = {user: (password,) for user, password in self.passwords.items()}
+        rules = render_acl(self.catalogs, passwords, server_databases=DATABASES).splitlines()
         # As the image's entrypoint does: Redis 7.0 replays transactions of the append-only file with
         # the rights of `default`, and with few rights it would lose them. Off, nobody can be it.
         lines = [line for line in rules if not line.startswith("user default ")]
@@ -86,13 +89,17 @@ class RedisProcess:
         """Where the password of a user lies."""
         return self.folder / f"{user}.password"
 
+    def listening(self) -> list[str]:
+        """How it is reached, as options."""
+        return ["--port", str(self.port)]
+
     def start(self) -> None:
         """Start and wait until it answers."""
         self.process = subprocess.Popen(
             [
-                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
-                "--aclfile", str(self.folder / "users.acl"), "--databases", "32", "--appendonly", "yes",
-                "--save", "", "--logfile", str(self.folder / "redis.log"),
+                "redis-server", *self.listening(), "--bind", "127.0.0.1", "--dir", str(self.folder),
+                "--aclfile", str(self.folder / "users.acl"), "--databases", str(DATABASES),
+                "--appendonly", "yes", "--save", "", "--logfile", str(self.folder / "redis.log"),
             ],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip

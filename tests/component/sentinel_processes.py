@@ -12,7 +12,7 @@ from pathlib import Path
 import redis
 
 from autobot_ops.catalog import Catalogs, load_catalogs
-from autobot_ops.isolation.acl import ROLE_RULES, render_acl
+from autobot_ops.isolation.acl import agent_rules, password_rule
 from tests.component.redis_process import REPOSITORY, START_SECONDS, free_port
 
 SERVICE = "autobot"
@@ -38,14 +38,10 @@ class SentinelProcesses:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "agent.password").write_text(self.password + "\n", encoding="utf-8")
         (self.folder / "sentinel.password").write_text(self.sentinel_password + "\n", encoding="utf-8")
-        words = dict.fromkeys((*self.catalogs.agents, *ROLE_RULES), self.password)
+        rights = agent_rules(self.catalogs.agents[self.agent], self.catalogs)
         rules = [
             "user default on nopass ~* &* +@all",
-            *(
-                line
-                for line in render_acl(self.catalogs, words).splitlines()
-                if f"user {self.agent} " in line
-            ),
+            f"user {self.agent} on {password_rule(self.password)} {rights}",
         ]
         (self.folder / "users.acl").write_text("\n".join(rules) + "\n", encoding="utf-8")
         for port in self.data_ports:

@@ -1,4 +1,7 @@
-"""A redis-server that is started as its container starts it: by docker/redis/redis-entrypoint."""
+"""A redis-server that is started as its container starts it: by docker/redis/redis-entrypoint.
+
+Without TLS, which has its own server process in the tests.
+"""
 
 from __future__ import annotations
 
@@ -39,19 +42,29 @@ class UsersServer:
         """Start and wait until it has read its users: then, and not before, `default` may PING."""
         data, users, state = self.folder / "data", self.folder / "users.acl", self.folder / "state"
         data.mkdir(exist_ok=True)
-        users.write_text(render_acl(self.catalogs, self.passwords))
+        passwords = {user: (word,) for user, word in self.passwords.items()}
+        users.write_text(render_acl(self.catalogs, passwords, server_databases=32))
         settings = self.folder / "redis.conf"
         # The image's own settings; only where the data and the log lie is another place here.
         text = (ROOT / "docker/redis/redis.conf").read_text().replace("dir /data", f"dir {data}")
         settings.write_text(text.replace('logfile ""', f"logfile {self.folder / 'log'}"))
+        socket = state / "redis.sock"
+        options = {
+            "port": str(self.port), "tls-port": "0", "bind": "127.0.0.1", "unixsocket": str(socket)
+        }  # fmt: skip
+        arguments = [word for name, value in options.items() for word in (f"--{name}", value)]
         self.process = subprocess.Popen(
-            [str(ENTRYPOINT), "redis-server", str(settings), "--port", str(self.port), "--bind", "127.0.0.1"],
+            [str(ENTRYPOINT), "redis-server", str(settings), *arguments],
             cwd=data,
             env={
                 **os.environ,
+                # The image's redis-cli, which finds the socket.
+                "PATH": f"{ENTRYPOINT.parent}:{os.environ['PATH']}",
+                "REDIS_SOCKET": str(socket),
                 "USERS_FILE": str(users),
                 "STATE_FOLDER": str(state),
-                "REDIS_PORT": str(self.port),
+                # Read at a start, and not used without TLS.
+                "CERTIFICATE_FILE": str(settings),
             },
         )
         deadline = time.monotonic() + START_SECONDS

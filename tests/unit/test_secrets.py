@@ -26,6 +26,8 @@ def test_the_stack_needs_one_password_per_user(root: Path) -> None:
         "redis_operator_password",
         "redis_monitor_password",
         "redis_backup_password",
+        "redis_migrate_password",
+        "redis_restore_password",
         "postgres_superuser_password",
         "postgres_knowledge_password",
     )
@@ -78,7 +80,7 @@ def test_an_empty_or_missing_secret_is_named_with_its_fix(tmp_path: Path) -> Non
     with pytest.raises(secrets.SecretUnreadable, match="is empty") as caught:
         secrets.read_secret(tmp_path, "a")
     assert "inv config.init" in caught.value.hint
-    with pytest.raises(secrets.SecretUnreadable, match="can't be read"):
+    with pytest.raises(secrets.SecretUnreadable, match="is missing"):
         secrets.read_secret(tmp_path, "b")
 
 

@@ -121,7 +121,8 @@ def test_preparation_says_what_and_why() -> None:
         missing_secrets=["redis_chat_password"],
         wrong_access=["redis_rag_password"],
         users_differ=True,
-        redis_runs=True,
+        certificates={},
+        running={"redis"},
         missing_images=["chat"],
     )
     assert [str(step) for step in steps] == [
@@ -137,13 +138,20 @@ def test_preparation_says_what_and_why() -> None:
 
 def test_a_redis_that_does_not_run_reads_its_users_when_it_starts() -> None:
     steps = plan_preparation(
-        files={}, missing_secrets=[], wrong_access=[], users_differ=True, redis_runs=False
+        files={}, missing_secrets=[], wrong_access=[], users_differ=True, certificates={}, running=set()
     )
     assert [step.action for step in steps] == ["write"]
 
 
 def test_nothing_to_prepare_is_no_step() -> None:
     assert (
-        plan_preparation(files={}, missing_secrets=[], wrong_access=[], users_differ=False, redis_runs=True)
+        plan_preparation(
+            files={},
+            missing_secrets=[],
+            wrong_access=[],
+            users_differ=False,
+            certificates={},
+            running={"redis"},
+        )
         == ()
     )

@@ -22,4 +22,4 @@ chown 10001:10001 /app/data /app/logs
 find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode timestamp /app/src
 find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-touch --date="@$SOURCE_DATE_EPOCH" / /run
+touch --date="@$SOURCE_DATE_EPOCH" / /run /etc

@@ -10,8 +10,9 @@ stamp=$1
 folder=${2:-/}
 epoch=${SOURCE_DATE_EPOCH:?set by the Dockerfile}
 
-# Logs and caches that programs rebuild or nobody reads.
-rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \
+# Logs, caches that programs rebuild, and what identifies one machine.
+rm -rf /var/lib/dbus/machine-id /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/ssl/private/ssl-cert-snakeoil.key \
+    /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \
     /var/log/fontconfig.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old \
     /var/cache/fontconfig /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 
@@ -19,5 +20,5 @@ rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstr
 find "$folder" -xdev -perm /6000 -cnewer "$stamp" -exec chmod a-s {} +
 
 find "$folder" -xdev -cnewer "$stamp" -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
-# The mount points of build steps come and go in these two.
-touch --date="@$epoch" / /run
+# The mount points of build steps come and go in these.
+touch --date="@$epoch" / /run /etc
