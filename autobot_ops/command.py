@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from invoke.exceptions import Exit
 
@@ -19,6 +19,9 @@ from autobot_ops.errors import Interrupted, OpsError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: paths start here, wherever `inv` was called."""
+
+if TYPE_CHECKING:
+    from autobot_ops.stack.stack import Stack
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
@@ -57,8 +60,17 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     return wrapped
 
 
+def current_stack() -> Stack:
+    """The stack that the configuration and the environment describe."""
+    from autobot_ops.settings import load_settings
+    from autobot_ops.stack.stack import open_stack
+
+    return open_stack(ROOT, load_settings(ROOT, os.environ))
+
+
 def _exit(message: str, hint: str, exit_code: int, *, as_json: bool) -> Exit:
-    if as_json:
+    frontend = sys.modules.get("autobot_ops.frontend")
+    if as_json and not (frontend and frontend.emitted_json):
         document = {"error": {"message": message, "hint": hint, "exit_code": exit_code}}
         sys.stdout.write(json_format.dumps(document) + "\n")
     return Exit(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), exit_code)

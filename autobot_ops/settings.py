@@ -56,6 +56,10 @@ class Settings(BaseModel):
     redis_databases: int = Field(
         32, ge=16, le=1024, description="databases of the Redis server; those above 15 are for staging"
     )
+    research_allow_private: bool = Field(
+        False,
+        description="whether the research agent may fetch from an intranet's addresses",
+    )
 
     @property
     def project_state_dir(self) -> Path:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from _pytest.terminal import TerminalReporter
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +22,12 @@ def project(tmp_path: Path) -> Path:
     """A folder with a copy of the project's configuration, to be spoilt."""
     shutil.copytree(ROOT / "config", tmp_path / "config")
     return tmp_path
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Show what tests recorded about themselves: what ran, how much of it, and what could not."""
+    reports = [report for key in ("passed", "failed") for report in terminalreporter.getreports(key)]
+    lines = [f"{name}: {value}" for report in reports for name, value in report.user_properties]
+    if lines:
+        terminalreporter.section("recorded by the tests")
+        terminalreporter.write_line("\n".join(lines))

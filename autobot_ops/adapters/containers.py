@@ -18,6 +18,8 @@ from requests.exceptions import RequestException
 from autobot_ops.adapters.engine import DaemonUnreachable
 
 PROJECT_LABEL = "com.docker.compose.project"
+SERVICE_LABEL = "com.docker.compose.service"
+ONE_OFF_LABEL = "com.docker.compose.oneoff"
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,15 @@ def _inspect(client: docker.DockerClient, container_id: str) -> dict[str, Any] |
     except NotFound:
         return None
     return document
+
+
+def service_address(client: docker.DockerClient, project: str, service: str) -> str | None:
+    """An address of a service's running container on its networks; None where none runs."""
+    wanted = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}", f"{ONE_OFF_LABEL}=False"]
+    with _speaking_to_the_daemon():
+        listed = client.api.containers(filters={"label": wanted, "status": "running"})
+    networks = (network for row in listed for network in row["NetworkSettings"]["Networks"].values())
+    return next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
 
 
 def last_log_lines(

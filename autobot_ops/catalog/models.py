@@ -8,6 +8,10 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 NAME = r"^[a-z][a-z0-9_]{0,30}$"
+KEY_PATTERN = r"^[^\s()\"'\x00-\x1f\x7f]+$"
+"""What a line of Redis' ACL file can carry: no blanks, quotes or parentheses."""
+RESERVED_USERS = ("default", "operator", "monitor", "backup", "migrate", "restore")
+"""Users of Redis that the tool makes; no agent may be called like one."""
 LAST_CATALOG_NUMBER = 15
 """Database numbers above this one are reserved for staging (restore, separation checks)."""
 
@@ -102,7 +106,9 @@ class Database(_Row):
     number: int
     description: str = Field(min_length=1)
     components: tuple[str, ...]
-    key_patterns: Annotated[tuple[str, ...], BeforeValidator(_unique)] = Field(min_length=1)
+    key_patterns: Annotated[
+        tuple[Annotated[str, Field(pattern=KEY_PATTERN)], ...], BeforeValidator(_unique)
+    ] = Field(min_length=1)
     access_patterns: Annotated[tuple[AccessPattern, ...], BeforeValidator(_unique)] = Field(min_length=1)
     tier: str
     security_level: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from itertools import combinations
 
-from autobot_ops.catalog.models import LAST_CATALOG_NUMBER, AgentCatalog, DatabaseCatalog
+from autobot_ops.catalog.models import LAST_CATALOG_NUMBER, RESERVED_USERS, AgentCatalog, DatabaseCatalog
 from autobot_ops.catalog.patterns import literal_prefix, patterns_overlap
 from autobot_ops.validation import Problem, nearest
 from autobot_ops.yaml_source import Location
@@ -72,9 +72,15 @@ def _overlaps(catalog: DatabaseCatalog, place: Place) -> Iterator[Problem]:
 
 
 def agent_problems(catalog: AgentCatalog, databases: Mapping[str, object], place: Place) -> Iterator[Problem]:
-    """Ports and rights of the agents."""
+    """Names, ports and rights of the agents."""
     owner_of: dict[int, str] = {}
     for name, agent in catalog.agents.items():
+        if name in RESERVED_USERS:
+            yield Problem(
+                place(("agents", name)),
+                f"agent '{name}' is called like a user that the tool makes in redis",
+                f"Choose another name than {', '.join(RESERVED_USERS)}.",
+            )
         if agent.port in owner_of:
             yield Problem(
                 place(("agents", name, "port")),

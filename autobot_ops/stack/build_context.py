@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from autobot_ops.adapters import process
 from autobot_ops.settings import Settings
 from autobot_ops.stack.build_plan import BuildPlan
 from autobot_ops.stack.host_apt import load_host_apt
@@ -72,6 +73,9 @@ def build_context(
     with tempfile.TemporaryDirectory(prefix="autobot-build-") as name:
         folder = Path(name)
         variables = _write_secrets(folder, index, torch_index)
+        # The builder inside the engine, whatever builder the person has chosen: others keep their
+        # images to themselves and don't see the engine's.
+        variables["BUILDX_BUILDER"] = process.query(["docker", "context", "show"]).strip()
         if wheels:
             variables["WHEELS"] = str(wheels[0].parent)
         file = folder / "override.json"

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from autobot_ops.stack.image_graph import IMAGES, with_needs
 from autobot_ops.stack.image_inputs import PARENT, SETTING, VERSION, ImageInputs
 
-NAMED_FILES = 3
+NAMED_FILES = 2
 """Changed files that a cause names; the rest are counted."""
 
 

@@ -19,17 +19,28 @@ from typing import Any
 from autobot_ops.stack.image_graph import target_of_stage
 
 _NAME = re.compile(r"^\[(?:\S+ )?(?P<stage>[a-z-]+) \d+/\d+\] (?P<what>.*)$", re.DOTALL)
+_SCRIPT = re.compile(r"/run/build-steps/(?P<call>(?:apt-install|venv-install|add-code)\.sh[^;]*)")
+STEP_LENGTH = 100
 LOG_LINES = 30
 """Lines of a step's output that a failure keeps."""
 
 
 @dataclass(frozen=True)
 class StepEvent:
-    """A step of one image began, ended or was taken from the cache (`state`: started, done, cached)."""
+    """A step of one image began, ended or was taken from the cache (`state`: building, built, cached)."""
 
     target: str
     state: str
     what: str
+
+
+def describe_step(instruction: str) -> str:
+    """A recipe's instruction as a person wants to read it: the script that it runs, else without mounts."""
+    text = " ".join(word for word in instruction.split() if not word.startswith("--mount"))
+    script = _SCRIPT.search(text)
+    if script:
+        return script["call"]
+    return text if len(text) <= STEP_LENGTH else f"{text[: STEP_LENGTH - 3]}..."
 
 
 @dataclass(frozen=True)
@@ -77,16 +88,16 @@ class BuildLog:
         target = target_of_stage(match["stage"]) if match else ""
         if match is None or not target:
             return
-        step = self._steps.setdefault(vertex["digest"], _Step(target, match["what"]))
+        step = self._steps.setdefault(vertex["digest"], _Step(target, describe_step(match["what"])))
         started, completed = _seconds(vertex.get("started")), _seconds(vertex.get("completed"))
         if started and not step.started:
             step.started = started
-            yield StepEvent(step.target, "started", step.what)
+            yield StepEvent(step.target, "building", step.what)
         if completed and not step.completed:
             step.completed = completed
             step.error = vertex.get("error", "")
             if not step.error:
-                yield StepEvent(step.target, "cached" if vertex.get("cached") else "done", step.what)
+                yield StepEvent(step.target, "cached" if vertex.get("cached") else "built", step.what)
 
     def seconds(self, target: str) -> float:
         """How long the image's own steps ran. Time that passed waiting for a parent isn't counted."""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,10 @@ class Compose:
     environment: Mapping[str, str]
 
     def command(self, *arguments: str) -> list[str]:
-        """A complete command line. Paths and names are given, so that neither folder nor COMPOSE_* matter."""
+        """A complete command line: file, folder and project are named, whatever COMPOSE_* says.
+
+        Run it in `root`: before 2.24, Compose took an included file's folder from there.
+        """
         return [
             *("docker", "compose", "--file", str(self.root / COMPOSE_FILE)),
             *("--project-directory", str(self.root), "--project-name", self.project),
@@ -75,12 +77,16 @@ class Compose:
 
     def query(self, *arguments: str, timeout: float | None = None) -> str:
         """Standard output of a Compose command."""
-        return process.query(self.command(*arguments), env=self.environment, timeout=timeout)
+        return process.query(self.command(*arguments), env=self.environment, cwd=self.root, timeout=timeout)
 
     def execute(self, *arguments: str) -> None:
-        """A Compose command on our own terminal; without one, Compose writes no control characters."""
-        plain = () if sys.stdout.isatty() else ("--ansi", "never")
-        process.execute(self.command(*plain, *arguments), env=self.environment)
+        """A Compose command on our own terminal."""
+        process.execute(self.command(*arguments), env=self.environment, cwd=self.root)
+
+    def stream(self, *arguments: str) -> Iterator[str]:
+        """Lines of a Compose command's output as they come; CommandFailed at its end if it failed."""
+        argv = self.command("--progress", "plain", *arguments)
+        return process.stream_lines(argv, env=self.environment, cwd=self.root)
 
     def load_model(self) -> dict[str, Service]:
         """The services as Compose understands them; InvalidComposeFile names its complaint."""
@@ -99,14 +105,14 @@ class Compose:
         chosen = {service.container_name: service.name for service in services}
         if not chosen:
             return {}
-        argv = self.command(
-            *("--progress", "plain", "--dry-run"),
+        arguments = (
+            "--dry-run",
             # Not --no-deps: a service without its dependencies is another one in Compose's eyes, and the
             # next plain `docker compose up` would recreate it.
             *("up", "--no-start", "--no-build", *chosen.values()),
         )
         try:
-            output = "\n".join(process.stream_lines(argv, env=self.environment))
+            output = "\n".join(self.stream(*arguments))
         except process.CommandFailed as error:
             raise _explained(error) from error
         return {chosen[name]: found for name, found in parse_dry_run(output).items() if name in chosen}

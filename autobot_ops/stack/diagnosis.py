@@ -80,20 +80,20 @@ def _by_state(evidence: Evidence) -> Diagnosis:
 
 
 def failed_checks(probe_output: str) -> str:
-    """Which checks of an agent's health answer fail; else the probe's first line."""
+    """Why an agent isn't ready: `reasons` of /readyz, failing `checks` of its health; else the first line."""
     first_line = probe_output.splitlines()[0] if probe_output else "its health check fails without a word"
     try:
         document = json.loads(probe_output)
-        checks = document["checks"].items()
-        failing = [
+        reasons = [str(reason) for reason in document.get("reasons", ())]
+        reasons += [
             f"{name} ({entry['output']})" if entry.get("output") else name
-            for name, entries in checks
+            for name, entries in document.get("checks", {}).items()
             for entry in entries
             if entry.get("status") == "fail"
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         return first_line
-    return f"failing checks: {', '.join(failing)}" if failing else first_line
+    return f"it isn't ready: {', '.join(reasons)}" if reasons else first_line
 
 
 def _out_of_memory(service: str) -> Diagnosis:

@@ -9,17 +9,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from autobot_ops.catalog import Agent, Catalogs
+from autobot_ops.catalog.models import AgentLayer
+from autobot_ops.isolation.acl import ACL_FILE
+from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET
+from autobot_ops.isolation.rotating_secret import being_rotated
+from autobot_ops.isolation.secrets import agents_with_encryption
+from autobot_ops.isolation.tls_files import (
+    AUTHORITY,
+    SERVERS,
+    authority_ends,
+    plan_certificates,
+    read_tls_files,
+)
 from autobot_ops.settings import Settings
+from autobot_ops.stack.image_graph import IMAGES
+from autobot_ops.stack.prepare import render_users
+from autobot_ops.stack.stack import Stack
 from autobot_ops.validation import Problem
 from autobot_ops.yaml_source import YamlSource, load_yaml
 
 AGENTS_COMPOSE = "compose/agents.yml"
 BASE_COMPOSE = "compose/base.yml"
 REDIS_CONF = "docker/redis/redis.conf"
+IMAGE_GRAPH = "docker-bake.hcl"
+LAYER_TARGETS = {AgentLayer.BASE: "python-agent-base", AgentLayer.AI: "ai", AgentLayer.WEB: "web"}
 ENVIRONMENT_FILES = ("common", "redis", "agents")
 
 
@@ -31,10 +49,15 @@ class Comparison:
     source: str
     problems: tuple[Problem, ...]
 
+    @property
+    def verdict(self) -> str:
+        """The comparison's outcome in a word or two."""
+        return f"{len(self.problems)} problem(s)" if self.problems else "ok"
 
-def compare_derived(settings: Settings, catalogs: Catalogs) -> list[Comparison]:
+
+def compare_derived(stack: Stack) -> list[Comparison]:
     """Every derived thing of this project's folder, compared with its source."""
-    root = settings.root
+    settings, catalogs, root = stack.settings, stack.catalogs, stack.settings.root
     agents_compose = load_yaml(root / AGENTS_COMPOSE, name=AGENTS_COMPOSE)
     base_compose = load_yaml(root / BASE_COMPOSE, name=BASE_COMPOSE)
     redis_environment = "docker/env/redis.env.example"
@@ -47,6 +70,10 @@ def compare_derived(settings: Settings, catalogs: Catalogs) -> list[Comparison]:
         (AGENTS_COMPOSE, "agents.yaml", check_agent_services(agents_compose, catalogs)),
         (BASE_COMPOSE, "agents.yaml", check_postgres_roles(base_compose, catalogs)),
         (REDIS_CONF, "stack.yaml", check_redis_databases(root, settings)),
+        (IMAGE_GRAPH, "agents.yaml", check_image_layers(catalogs)),
+        (ACL_FILE, "agents.yaml, redis-databases.yaml", check_redis_users(stack)),
+        ("certificates", "this project's authority", check_certificates(stack, datetime.now(UTC))),
+        ("rotations", "secrets", check_rotations(stack)),
     ]
     for name in ENVIRONMENT_FILES:
         local, example = f"docker/env/{name}.env", f"docker/env/{name}.env.example"
@@ -117,19 +144,22 @@ def check_agent_services(compose: YamlSource, catalogs: Catalogs) -> Iterator[Pr
             yield Problem(compose.name, f"agent '{name}' has no service", f"Add a service '{service_name}'.")
             continue
         place = compose.place(("services", service_name))
-        for what, actual, expected in _service_facts(services[service_name], name, agent):
+        encrypted = name in agents_with_encryption(catalogs)
+        for what, actual, expected in _service_facts(
+            services[service_name], name, agent, encrypted=encrypted
+        ):
             if actual != expected:
                 yield Problem(
                     place,
-                    f"{what} of '{service_name}' is {actual}, agents.yaml says {expected}",
+                    f"{what} of '{service_name}' is {actual}, the catalogs say {expected}",
                     f"Correct {what}.",
                 )
 
 
 def _service_facts(
-    service: Mapping[str, Any], name: str, agent: Agent
+    service: Mapping[str, Any], name: str, agent: Agent, *, encrypted: bool
 ) -> Iterator[tuple[str, object, object]]:
-    """(what, actual, expected) for everything of a service that agents.yaml decides."""
+    """(what, actual, expected) for everything of a service that the catalogs decide."""
     environment = service.get("environment", {})
     yield "AGENT_NAME", environment.get("AGENT_NAME"), name
     yield "REDIS_USERNAME", environment.get("REDIS_USERNAME"), name
@@ -137,12 +167,15 @@ def _service_facts(
         f"${{AUTOBOT_BIND_ADDRESS:-127.0.0.1}}:${{AUTOBOT_{name.upper()}_PORT:-{agent.port}}}:8000"
     )
     yield "ports", service.get("ports"), [expected_port]
-    yield "egress", "egress" in service.get("networks", []), agent.egress
+    pattern = service.get("extends", {}).get("service")
+    yield "the pattern", pattern, "agent-with-egress" if agent.egress else "agent-without-egress"
     yield "POSTGRES_USER", environment.get("POSTGRES_USER"), name if agent.postgres else None
     secrets = {(each["source"], each["target"]) for each in service.get("secrets", [])}
     expected_secrets = {(f"redis_{name}_password", "redis_password")}
     if agent.postgres:
         expected_secrets.add((f"postgres_{name}_password", "postgres_password"))
+    if encrypted:
+        expected_secrets.add((DATA_KEYS_SECRET, "data_keys"))
     yield "secrets", sorted(secrets), sorted(expected_secrets)
     yield "dependency on postgres", "postgres" in service.get("depends_on", {}), agent.postgres
 
@@ -151,9 +184,64 @@ def check_postgres_roles(compose: YamlSource, catalogs: Catalogs) -> Iterator[Pr
     """PostgreSQL gets a role's password for exactly the agents that have a role."""
     service = compose.data.get("services", {}).get("postgres", {})
     expected = {f"postgres_{name}_password" for name, agent in catalogs.agents.items() if agent.postgres}
-    actual = set(service.get("secrets", [])) - {"postgres_superuser_password"}
+    actual = set(service.get("secrets", [])) - {"postgres_superuser_password", SERVERS["postgres"]}
     place = compose.place(("services", "postgres", "secrets"))
     for name in sorted(expected - actual):
         yield Problem(place, f"secret '{name}' is missing", "Add it to the secrets of postgres.")
     for name in sorted(actual - expected):
         yield Problem(place, f"secret '{name}' belongs to no agent with postgres", "Remove it.")
+
+
+def check_image_layers(catalogs: Catalogs) -> Iterator[Problem]:
+    """Every agent has an image, and it stands on the layer that agents.yaml says."""
+    for name, agent in catalogs.agents.items():
+        image = IMAGES.get(name)
+        expected = LAYER_TARGETS[agent.layer]
+        if image is None:
+            yield Problem(IMAGE_GRAPH, f"agent '{name}' has no image", f"Add a target '{name}'.")
+        elif image.parent != expected:
+            yield Problem(
+                IMAGE_GRAPH,
+                f"the image of '{name}' stands on '{image.parent}', agents.yaml says '{agent.layer}'",
+                f"Build it from '{expected}', or correct the layer.",
+            )
+
+
+def check_redis_users(stack: Stack) -> Iterator[Problem]:
+    """The rendered users of Redis are those of the catalogs; nothing to compare before the first start."""
+    path = stack.settings.secrets_dir / ACL_FILE
+    if path.exists() and path.read_text() != render_users(stack):
+        yield Problem(
+            _shown(stack, ACL_FILE),
+            "the users of Redis differ from the catalogs",
+            "Run inv up, which writes and loads them.",
+        )
+
+
+def check_certificates(stack: Stack, now: datetime) -> Iterator[Problem]:
+    """No certificate is about to end; nothing to look at before the first start."""
+    folder = stack.settings.secrets_dir
+    if not (folder / AUTHORITY).exists():
+        return
+    files = read_tls_files(folder)
+    for name, cause in plan_certificates(files, stack.settings.project, now).items():
+        yield Problem(_shown(stack, name), cause, "Run inv up, which makes it and has it loaded.")
+    if (ends := authority_ends(files, now)) is not None:
+        yield Problem(
+            _shown(stack, AUTHORITY), f"it ends on {ends:%Y-%m-%d}", "Run inv secrets.rotate authority."
+        )
+
+
+def check_rotations(stack: Stack) -> Iterator[Problem]:
+    """No rotation was interrupted: as long as it is, old and new secrets hold."""
+    for name in being_rotated(stack.settings.secrets_dir):
+        yield Problem(
+            _shown(stack, name),
+            "it is being rotated, or its rotation was interrupted",
+            "Repeat the inv secrets.rotate that was interrupted: it goes on from there.",
+        )
+
+
+def _shown(stack: Stack, name: str) -> str:
+    path, root = stack.settings.secrets_dir / name, stack.settings.root
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

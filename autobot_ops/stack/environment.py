@@ -49,6 +49,7 @@ def compose_environment(
         "AUTOBOT_BIND_ADDRESS": settings.bind_address,
         "AUTOBOT_STOP_TIMEOUT": str(settings.stop_timeout),
         "AUTOBOT_REDIS_DATABASES": str(settings.redis_databases),
+        "AUTOBOT_RESEARCH_ALLOW_PRIVATE": str(int(settings.research_allow_private)),
         "AUTOBOT_ENV_SUFFIX": OWN_SUFFIX,
         "AUTOBOT_SECRETS_DIR": str(settings.secrets_dir),
         "AUTOBOT_SECRETS_GID": str(secrets_group),

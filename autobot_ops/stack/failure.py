@@ -10,6 +10,9 @@ from autobot_ops.stack.watch import Failure
 
 LOG_LINES = 15
 
+_NOISE = "Deprecation warning: Allowing a first arg"
+"""Redis 7.0 says this thirty times of our `+select|N`, which later servers replace."""
+
 
 class StackFailure(ServiceUnreachable):
     """A service failed. The message has service and cause, the hint the fix, `report` the evidence."""
@@ -27,8 +30,9 @@ def watched_failure(stack: Stack, failure: Failure) -> StackFailure:
     if state:
         # Of the last run only: before it, a service that keeps ending has said the same again and again.
         began = state.started.timestamp() if state.started else 0
-        lines = containers.last_log_lines(stack.client, state.id, LOG_LINES, since=began)
-    return failure_of(Evidence(failure.service, state, lines))
+        lines = containers.last_log_lines(stack.client, state.id, 10 * LOG_LINES, since=began)
+    telling = [line for line in lines if _NOISE not in line]
+    return failure_of(Evidence(failure.service, state, telling[-LOG_LINES:]))
 
 
 def failure_of(evidence: Evidence) -> StackFailure:

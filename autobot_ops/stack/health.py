@@ -12,9 +12,6 @@ import docker
 from autobot_ops.adapters import containers
 from autobot_ops.stack.compose import PublishedPort
 
-SERVICE_LABEL = "com.docker.compose.service"
-ONE_OFF_LABEL = "com.docker.compose.oneoff"
-
 
 @dataclass(frozen=True)
 class Probe:
@@ -79,12 +76,12 @@ def observe_containers(client: docker.DockerClient, project: str) -> dict[str, C
 def parse_container(document: Mapping[str, Any]) -> ContainerState | None:
     """The state in a `docker inspect` document; None for a container that is no service."""
     labels = document["Config"].get("Labels") or {}
-    if SERVICE_LABEL not in labels or labels.get(ONE_OFF_LABEL) == "True":
+    if containers.SERVICE_LABEL not in labels or labels.get(containers.ONE_OFF_LABEL) == "True":
         return None
     state = document["State"]
     health = state.get("Health") or {}
     return ContainerState(
-        service=labels[SERVICE_LABEL],
+        service=labels[containers.SERVICE_LABEL],
         name=document["Name"].removeprefix("/"),
         id=document["Id"],
         image=document["Config"].get("Image", ""),

@@ -35,7 +35,10 @@ def load_host_apt() -> HostApt:
     targets = process.query(
         [
             "apt-get",
+            # What is configured, whether or not it was ever fetched; reading the lists takes seconds.
+            "--option=Dir::State::lists=/nonexistent",
             "indextargets",
+            "--no-release-info",
             "--format",
             "$(REPO_URI) $(RELEASE) $(COMPONENT)",
             "Created-By: Packages",

@@ -13,8 +13,10 @@ from types import MappingProxyType
 from autobot_ops.errors import ConfigurationError
 
 AGENTS = ("chat", "rag", "npu", "research", "knowledge")
-BUILD_STEPS = "docker/base/build-steps"
-CODE = ("src", "docker/base/scripts")
+_STEPS = "docker/base/build-steps"
+APT = (f"{_STEPS}/apt-install.sh", f"{_STEPS}/seal-layer.sh")
+VENV = (f"{_STEPS}/venv-install.sh", f"{_STEPS}/seal-layer.sh")
+CODE = (f"{_STEPS}/add-code.sh", "src", "docker/base/scripts")
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Image:
         return tuple(target for target in (self.parent, self.tool) if target)
 
 
-def _shared(target: str, stage: str, parent: str) -> Image:
+def _shared(target: str, stage: str, parent: str, *more: str) -> Image:
     return Image(
         target=target,
         name=target,
@@ -49,11 +51,11 @@ def _shared(target: str, stage: str, parent: str) -> Image:
         stage=stage,
         parent=parent,
         tool="uv",
-        inputs=(BUILD_STEPS, f"docker/base/requirements-{stage}.txt"),
+        inputs=(*VENV, f"docker/base/requirements-{stage}.txt", *more),
     )
 
 
-def _agent(name: str, parent: str) -> Image:
+def _agent(name: str, parent: str, *more: str) -> Image:
     return Image(
         target=name,
         name=f"{name}-agent",
@@ -62,7 +64,7 @@ def _agent(name: str, parent: str) -> Image:
         parent=parent,
         tool="uv",
         agent=name,
-        inputs=(BUILD_STEPS, f"docker/agents/requirements-{name}.txt", *CODE),
+        inputs=(*VENV, f"docker/agents/requirements-{name}.txt", *CODE, *more),
     )
 
 
@@ -73,7 +75,7 @@ def _service(name: str) -> Image:
         dockerfile=f"docker/{name}/Dockerfile",
         stage=name,
         parent="root",
-        inputs=(BUILD_STEPS, f"docker/{name}"),
+        inputs=(*APT, f"docker/{name}"),
     )
 
 
@@ -83,7 +85,7 @@ _ALL = (
         name="root",
         dockerfile="docker/base/Dockerfile.root",
         stage="root",
-        inputs=(BUILD_STEPS,),
+        inputs=APT,
     ),
     Image(
         target="uv",
@@ -91,15 +93,15 @@ _ALL = (
         dockerfile="docker/base/Dockerfile.uv",
         stage="uv",
         parent="root",
-        inputs=(BUILD_STEPS, "docker/base/requirements-uv.txt"),
+        inputs=(APT[0], "docker/base/requirements-uv.txt"),
     ),
-    _shared("python-agent-base", "base", "root"),
+    _shared("python-agent-base", "base", "root", *APT),
     _shared("ai", "ai", "python-agent-base"),
     _shared("web", "web", "python-agent-base"),
     _agent("chat", "ai"),
     _agent("rag", "ai"),
     _agent("npu", "ai"),
-    _agent("research", "web"),
+    _agent("research", "web", *APT),
     _agent("knowledge", "python-agent-base"),
     _service("redis"),
     _service("postgres"),

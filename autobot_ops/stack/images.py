@@ -24,7 +24,6 @@ from autobot_ops.stack.image_graph import SERVICE_TARGETS
 from autobot_ops.stack.image_inputs import ImageInputs, image_references, read_inputs
 from autobot_ops.stack.root_image import resolve_root_image
 
-
 __all__ = ["image_references"]
 
 
@@ -169,19 +168,12 @@ def _failed(log: BuildLog, error: process.CommandFailed, say: Callable[[str], No
         output = "\n".join(log.remarks)
         say(output)
         return ImageBuildFailed("docker buildx bake failed", hint=explain_build_failure(output))
-    for line in failure.log:
+    for line in failure.log or (failure.error,):
         say(f"  {line}")
     return ImageBuildFailed(
-        f"building the image {failure.target} failed at: {_shortened(failure.what)}",
+        f"building the image {failure.target} failed at: {failure.what}",
         hint=explain_build_failure("\n".join([*failure.log, failure.error, *log.remarks])),
     )
-
-
-def _shortened(step: str) -> str:
-    """A recipe's step without its mounts, which nobody can act on."""
-    words = [word for word in step.split() if not word.startswith("--mount")]
-    text = " ".join(words)
-    return text if len(text) <= 160 else text[:157] + "..."
 
 
 def _existing(image: LocalImage) -> ExistingImage:

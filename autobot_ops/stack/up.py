@@ -18,6 +18,7 @@ from autobot_ops.stack.health import ContainerState
 from autobot_ops.stack.plan import StartPlan, Step, plan_preparation, plan_start
 from autobot_ops.stack.preflight import check_host
 from autobot_ops.stack.prepare import FileWork, apply_files, observe_files
+from autobot_ops.stack.server_certificates import load_certificate
 from autobot_ops.stack.stack import Stack
 from autobot_ops.stack.users import load_users
 from autobot_ops.stack.watch import Failure, OnChange, wait_until_well
@@ -80,13 +81,13 @@ def plan_up(stack: Stack, images: Mapping[str, str]) -> UpPlan:
     start = plan_start(services, found, running)
     check_host(stack, services, (step.target for step in start.changes))
     missing_images = tuple(name for name, reference in images.items() if reference in absent)
-    redis = running.get("redis")
     preparation = plan_preparation(
         files=files.causes,
         missing_secrets=files.missing_secrets,
         wrong_access=files.wrong_access,
         users_differ=files.users_differ,
-        redis_runs=redis is not None and redis.status == "running",
+        certificates=files.certificates,
+        running={step.target for step in start.steps if step.action == plans.KEEP},
         missing_images=missing_images,
     )
     return UpPlan(files, missing_images, services, running, preparation, start)
@@ -115,6 +116,9 @@ def apply_up(
         apply_files(stack, plan.files)
         if any(step.action == plans.LOAD_USERS for step in plan.preparation):
             load_users(stack)
+        for step in plan.preparation:
+            if step.action == plans.LOAD_CERTIFICATE:
+                load_certificate(stack, step.target)
         # Images, files and time have changed since: look again before containers are touched.
         plan = plan_up(stack, images)
     compose = stack.compose(images)
@@ -163,8 +167,7 @@ def _start_stage(
 
 
 def _run(compose: Compose, *arguments: str) -> None:
-    argv = compose.command("--progress", "plain", *arguments)
-    for _ in process.stream_lines(argv, env=compose.environment):
+    for _ in compose.stream(*arguments):
         pass
 
 

@@ -1,33 +1,33 @@
-"""Let a running Redis read its users again."""
+"""The users of a running stack's Redis: compare them with the catalogs, and change those that differ."""
 
 from __future__ import annotations
 
-from autobot_ops.adapters import process
-from autobot_ops.errors import ServiceUnreachable
-from autobot_ops.isolation.secrets import read_secret, redis_password_name
+from autobot_ops.adapters.redis_server import answering, dialer
+from autobot_ops.isolation.users import (
+    apply_user_changes,
+    has_database_rules,
+    list_users,
+    load_command_table,
+    plan_user_changes,
+)
+from autobot_ops.stack.prepare import render_users
 from autobot_ops.stack.stack import Stack
 
 
-class UsersNotLoaded(ServiceUnreachable):
-    """Redis refused the file of its users and keeps the former ones."""
+def plan_users(stack: Stack) -> list[tuple[str, ...]]:
+    """Commands that would make the server's users those of the catalogs. Raises RedisOutOfReach.
 
-
-def load_users(stack: Stack) -> None:
-    """ACL LOAD as operator, inside the container. Redis takes the whole file or nothing of it.
-
-    The password goes through standard input: no argument list or environment has it.
+    They hold hashes of passwords: don't show them.
     """
-    password = read_secret(stack.settings.secrets_dir, redis_password_name("operator"))
-    compose = stack.compose()
-    answers = process.query(
-        compose.command("exec", "--no-TTY", "redis", "redis-cli"),
-        env=compose.environment,
-        input_text=f"AUTH operator {password}\nACL LOAD\n",
-        timeout=30,
-    ).split()
-    if answers != ["OK", "OK"]:
-        # The answer may quote the file's lines; the log of Redis has it.
-        raise UsersNotLoaded(
-            "Redis did not load its users",
-            hint="inv logs redis says why; inv restart redis reads the file again.",
-        )
+    with answering(dialer(stack, "operator")) as client:
+        rendered = render_users(stack, database_rules=has_database_rules(client))
+        return plan_user_changes(list_users(client), rendered, load_command_table(client))
+
+
+def load_users(stack: Stack) -> list[str]:
+    """Give the running server the catalogs' users; names of those that differed.
+
+    Connections of every user live on. Raises UsersNotLoaded, RedisOutOfReach.
+    """
+    with answering(dialer(stack, "operator")) as client:
+        return apply_user_changes(client, render_users(stack, database_rules=has_database_rules(client)))

@@ -8,8 +8,10 @@ import redis.asyncio
 from fastapi import APIRouter
 
 from src.agents.checks import Probe
+from src.agents.live_catalog import LiveCatalog
 from src.agents.metrics import AgentMetrics
 from src.agents.settings import AgentSettings
+from src.utils.encrypted_redis import AsyncEncryptedRedis
 from src.utils.redis_database_manager import RedisDatabaseManager
 
 
@@ -20,10 +22,15 @@ class AgentContext:
     settings: AgentSettings
     databases: RedisDatabaseManager
     metrics: AgentMetrics
+    catalog: LiveCatalog
 
     def redis(self, database: str, *, decode_responses: bool = True) -> redis.asyncio.Redis:
         """The client of a database for this event loop; ask again each time, it costs microseconds."""
         return self.databases.get_async_connection(database, decode_responses)
+
+    def encrypted(self, database: str) -> AsyncEncryptedRedis:
+        """The encrypted view of a database for this event loop; ask again each time."""
+        return self.databases.get_async_encrypted_connection(database)
 
     def ttl(self, database: str) -> int | None:
         """Seconds that a key written now into this database shall live; None is for ever."""

@@ -67,9 +67,11 @@ class ChatAgent(Agent):
 
     def __init__(self, context: AgentContext) -> None:
         super().__init__(context)
+        # Without keys no conversation can be kept: that shall stop the start, not the first request.
+        context.databases.sealer("sessions").ring.ring()
         self._counter: TokenCounter | None = None
         self._conversations = Conversations(
-            client=lambda: context.redis("sessions"),
+            client=lambda: context.encrypted("sessions"),
             count=self.count_tokens,
             ttl=lambda: context.ttl("sessions"),
         )

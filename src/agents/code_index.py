@@ -144,7 +144,9 @@ class CodeIndex:
         found: dict[str, bytes] = {}
         async for identifier, value in self._client().hscan_iter(self._vectors, count=_READ_BATCH):
             found[identifier.decode()] = value
-        matrix = np.frombuffer(b"".join(found.values()), _STORED_TYPE).reshape(len(found), -1)
+        # An empty index has no width to tell, and numpy can't infer one from nothing.
+        shape = (len(found), -1) if found else (0, 0)
+        matrix = np.frombuffer(b"".join(found.values()), _STORED_TYPE).reshape(shape)
         return _Snapshot(revision, list(found), matrix.astype(np.float32))
 
     async def _former_chunks(self, pipeline: Pipeline, path: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 Keys, all under `chat:*`: `chat:conversation:<id>` (hash), `chat:conversation:<id>:messages` (list of
 JSON, oldest first), `chat:conversations` (sorted set of ids by last activity: agents may not SCAN).
+The first two are encrypted and bound to their key; the index is not, so ids say nothing of a person.
 Each write gives the first two the database's default time to live anew.
 """
 
@@ -13,11 +14,10 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
-import redis.asyncio
 from pydantic import BaseModel, Field
-from redis.asyncio.client import Pipeline
 
 from src.errors import RuntimeFault
+from src.utils.encrypted_redis import AsyncEncryptedPipeline, AsyncEncryptedRedis
 
 Role = Literal["system", "user", "assistant"]
 
@@ -82,7 +82,7 @@ class Conversations:
 
     def __init__(
         self,
-        client: Callable[[], redis.asyncio.Redis],
+        client: Callable[[], AsyncEncryptedRedis],
         count: Callable[[str, str], int],
         ttl: Callable[[], int | None],
     ) -> None:
@@ -112,7 +112,7 @@ class Conversations:
         """
         ttl = self._ttl()
 
-        async def append(pipeline: Pipeline) -> Conversation:
+        async def append(pipeline: AsyncEncryptedPipeline) -> Conversation:
             conversation = await self._read(pipeline, identifier)
             tokens = self._count(content, conversation.encoding)
             if tokens > conversation.budget:
@@ -122,11 +122,11 @@ class Conversations:
                 )
             message = Message(role=role, content=content, tokens=tokens, time=time.time())
             kept, dropped = trim_to_budget([*conversation.messages, message], conversation.budget)
-            pipeline.multi()  # type: ignore[no-untyped-call]  # redis-py left it untyped
+            pipeline.multi()
             if dropped:
                 pipeline.delete(_messages_key(identifier))
                 pipeline.rpush(_messages_key(identifier), *(row.model_dump_json() for row in kept))
-                pipeline.hincrby(_key(identifier), "dropped", dropped)
+                pipeline.hset(_key(identifier), "dropped", conversation.dropped + dropped)
             else:
                 pipeline.rpush(_messages_key(identifier), message.model_dump_json())
             self._touch(pipeline, identifier, ttl)
@@ -152,27 +152,29 @@ class Conversations:
         """Forget it now. Raises `ConversationUnknown`."""
         async with self._client().pipeline(transaction=True) as pipeline:
             pipeline.delete(_key(identifier), _messages_key(identifier))
-            pipeline.zrem(INDEX_KEY, identifier)
+            pipeline.unencrypted("ZREM", INDEX_KEY, identifier)
             deleted, _ = await pipeline.execute()
         if not deleted:
             raise _unknown(identifier)
 
     async def latest(self, limit: int) -> list[str]:
         """Ids by last activity, the newest first."""
-        found = await self._client().zrange(INDEX_KEY, 0, limit - 1, desc=True)
+        found = await self._client().unencrypted("ZRANGE", INDEX_KEY, 0, limit - 1, "REV")
         return [str(identifier) for identifier in found]
 
-    def _touch(self, pipeline: Pipeline, identifier: str, ttl: int | None) -> None:
+    def _touch(self, pipeline: AsyncEncryptedPipeline, identifier: str, ttl: int | None) -> None:
         now = time.time()
-        pipeline.zadd(INDEX_KEY, {identifier: now})
+        pipeline.unencrypted("ZADD", INDEX_KEY, now, identifier)
         if ttl is not None:
             pipeline.expire(_key(identifier), ttl)
             pipeline.expire(_messages_key(identifier), ttl)
             # Members of a sorted set have no time to live of their own.
-            pipeline.zremrangebyscore(INDEX_KEY, "-inf", now - ttl)
+            pipeline.unencrypted("ZREMRANGEBYSCORE", INDEX_KEY, "-inf", now - ttl)
             pipeline.expire(INDEX_KEY, ttl)
 
-    async def _read(self, client: redis.asyncio.Redis, identifier: str) -> Conversation:
+    async def _read(
+        self, client: AsyncEncryptedRedis | AsyncEncryptedPipeline, identifier: str
+    ) -> Conversation:
         fields: dict[Any, Any] = await client.hgetall(_key(identifier))
         if not fields:
             raise _unknown(identifier)

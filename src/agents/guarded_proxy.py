@@ -56,7 +56,8 @@ class GuardedProxy:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._server is not None
+        if self._server is None:
+            return
         self._server.close()
         for task in list(self._tasks):
             task.cancel()

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
@@ -22,16 +20,15 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from src.agents.checks import Check, Stopwatch
+from src.agents.postgres_login import PostgresLogin
 from src.agents.settings import PostgresSettings
 from src.errors import RuntimeFault
 
 SCHEMA = "knowledge"
-CONNECT_TIMEOUT_SECONDS = 2
-STATEMENT_TIMEOUT_MS = 10_000
 POOL_SIZE = 4
 _MIGRATIONS = Path(__file__).with_name("knowledge_migrations")
 # Any number will do as long as every knowledge agent takes the same one.
-_MIGRATION_LOCK = 0x6B6E6F77
+MIGRATION_LOCK = 0x6B6E6F77
 
 
 class StoreUnreachable(RuntimeFault):
@@ -68,29 +65,17 @@ class EntryStore:
 
     def __init__(self, settings: PostgresSettings) -> None:
         """Opens no connection."""
-        self._settings = settings
+        self._database = settings.database
+        self._login = PostgresLogin(settings)
         self._engine = sa.create_engine(
-            sa.URL.create(
-                "postgresql+psycopg",
-                username=settings.user,
-                host=settings.host,
-                port=settings.port,
-                database=settings.database,
-            ),
+            "postgresql+psycopg://",
+            creator=self._login.connect,
             pool_size=POOL_SIZE,
             max_overflow=0,
             pool_timeout=5,
             # A connection that PostgreSQL's restart broke is noticed before it is used.
             pool_pre_ping=True,
-            connect_args=_connect_arguments(),
         )
-        sa.event.listen(self._engine, "do_connect", self._give_password)
-
-    def _give_password(self, _dialect: Any, _record: Any, _arguments: Any, keywords: dict[str, Any]) -> None:
-        # Asked for each new connection, so that a rotated password needs no restart.
-        password = self._settings.read_password()
-        if password is not None:
-            keywords["password"] = password
 
     def migrate(self) -> None:
         """Bring the schema to the newest revision; a second agent waits until the first is done.
@@ -100,7 +85,7 @@ class EntryStore:
         configuration = Config()
         configuration.set_main_option("script_location", str(_MIGRATIONS))
         with self._reachable(), self._engine.begin() as connection:
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
 
@@ -169,18 +154,9 @@ class EntryStore:
     async def probe(self) -> Check:
         """One query on a connection of its own: unlike a pooled one it can be abandoned when it hangs."""
         stopwatch = Stopwatch()
-        settings = self._settings
-        connection = await psycopg.AsyncConnection.connect(
-            host=settings.host,
-            port=settings.port,
-            dbname=settings.database,
-            user=settings.user,
-            password=settings.read_password(),
-            **_connect_arguments(),
-        )
-        async with connection:
+        async with await self._login.connect_async() as connection:
             await connection.execute("SELECT 1")
-        return Check("pass", "datastore", settings.database, stopwatch.milliseconds(), "ms")
+        return Check("pass", "datastore", self._database, stopwatch.milliseconds(), "ms")
 
     def close(self) -> None:
         """Close all connections."""
@@ -198,12 +174,3 @@ class EntryStore:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StoreUnreachable(f"PostgreSQL can't be used: {reason}") from error
-
-
-def _connect_arguments() -> dict[str, Any]:
-    return {
-        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-        "application_name": "autobot-knowledge",
-        "keepalives_idle": 30,
-        "options": f"-c statement_timeout={STATEMENT_TIMEOUT_MS}",
-    }

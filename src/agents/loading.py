@@ -45,6 +45,10 @@ class BackgroundLoad:
         """No further attempt. One that runs isn't waited for: torch can't be interrupted, the process can."""
         self._stopping.set()
 
+    def join(self, timeout: float) -> None:
+        """Wait until the thread is done, at most `timeout` seconds."""
+        self._thread.join(timeout)
+
     def _run(self) -> None:
         pause = self._first_pause
         while not self._stopping.is_set():

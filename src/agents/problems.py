@@ -19,6 +19,7 @@ from starlette.exceptions import HTTPException
 
 from src.agents.logs import request_id
 from src.agents.metrics import AgentMetrics
+from src.utils.key_ring import EncryptionFault
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +84,14 @@ def install_problem_handlers(app: FastAPI, metrics: AgentMetrics) -> None:
             instance=request.url.path,
             headers={"Retry-After": RETRY_AFTER_SECONDS},
         )
+
+    @app.exception_handler(EncryptionFault)
+    async def value_does_not_open(request: Request, error: EncryptionFault) -> ProblemResponse:
+        metrics.count_redis_error(error)
+        logger.error("a stored value does not open: %s", error, extra={"error": type(error).__name__})
+        # Neither which key nor why: both would help whoever tampers.
+        detail = "a stored value can't be opened; this agent's log has the request id"
+        return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance=request.url.path)
 
 
 def describe_validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

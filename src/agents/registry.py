@@ -1,5 +1,7 @@
-"""Agents by name. Each module is imported when its agent is asked for, so the chat agent never needs
-the packages of another one.
+"""Agents by name.
+
+Each module is imported when its agent is asked for, so the chat agent never needs the packages of
+another one.
 """
 
 from __future__ import annotations

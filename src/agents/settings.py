@@ -19,7 +19,7 @@ Right = Literal["read", "write", "read-write"]
 
 
 class PostgresSettings(BaseModel):
-    """Where PostgreSQL is. The password is read from its file at each new connection."""
+    """Where PostgreSQL is. The files are read at each new connection; with `ca_file` it must speak TLS."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -28,6 +28,7 @@ class PostgresSettings(BaseModel):
     database: str = "autobot"
     user: str = "knowledge"
     password_file: Path | None = None
+    ca_file: Path | None = None
 
     def read_password(self) -> str | None:
         """The password, or None where no file is configured (peer or trust authentication)."""
@@ -75,7 +76,14 @@ _POSTGRES_VARIABLES = {
     "POSTGRES_DB": "database",
     "POSTGRES_USER": "user",
     "POSTGRES_PASSWORD_FILE": "password_file",
+    "POSTGRES_CA_FILE": "ca_file",
 }
+
+
+def agents_file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the catalog of agents is: `AGENTS_FILE`, by default config/agents.yaml."""
+    values = os.environ if environment is None else environment
+    return Path(values.get("AGENTS_FILE") or DEFAULT_CATALOG.with_name("agents.yaml"))
 
 
 def load_agent_settings(environment: Mapping[str, str] | None = None) -> AgentSettings:
@@ -84,12 +92,12 @@ def load_agent_settings(environment: Mapping[str, str] | None = None) -> AgentSe
     Its rights on databases come from `AGENTS_FILE`, by default config/agents.yaml.
     """
     values = os.environ if environment is None else environment
-    agents_file = Path(values.get("AGENTS_FILE") or DEFAULT_CATALOG.with_name("agents.yaml"))
-    agents = read_yaml_mapping(agents_file, "agents")
+    path = agents_file(values)
+    agents = read_yaml_mapping(path, "agents")
     name = values.get("AGENT_NAME", "")
     if name not in agents:
         raise ConfigurationInvalid(
-            f"AGENT_NAME is {name!r}, which {agents_file} doesn't know", hint=nearest_match_hint(name, agents)
+            f"AGENT_NAME is {name!r}, which {path} doesn't know", hint=nearest_match_hint(name, agents)
         )
     row = agents[name]
     fields = {field: values[variable] for variable, field in _VARIABLES.items() if values.get(variable)}
@@ -109,7 +117,7 @@ def load_agent_settings(environment: Mapping[str, str] | None = None) -> AgentSe
     except ValidationError as error:
         raise ConfigurationInvalid(
             f"settings of agent '{name}' are wrong: {_in_words(error)}",
-            hint=f"Correct the container's environment or {agents_file}.",
+            hint=f"Correct the container's environment or {path}.",
         ) from error
 
 

@@ -42,8 +42,10 @@ class TokenCounter:
 
 
 def load_tekken() -> Tokenize:
-    """Mistral's vocabulary in a tiktoken encoding. The ranks leave out the control tokens, so a text
-    that spells one (`[INST]`) is counted as the ordinary characters that it is.
+    """Mistral's vocabulary in a tiktoken encoding.
+
+    The ranks leave out the control tokens, so a text that spells one (`[INST]`) is counted as the
+    ordinary characters that it is.
     """
     import tiktoken
 

@@ -6,6 +6,7 @@ password is picked up without a restart. The password is never kept, logged or s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from redis.credentials import CredentialProvider
@@ -48,3 +49,17 @@ class FileCredentialProvider(CredentialProvider):
         return (
             f"FileCredentialProvider(username={self._username!r}, password_file={str(self._password_file)!r})"
         )
+
+
+def credentials_from(values: Mapping[str, str], prefix: str = "REDIS_") -> FileCredentialProvider | None:
+    """The provider that an environment describes by `<prefix>USERNAME`, `PASSWORD` and `PASSWORD_FILE`.
+
+    None without a password: then nobody authenticates.
+    """
+    password = values.get(f"{prefix}PASSWORD") or None
+    password_file = values.get(f"{prefix}PASSWORD_FILE") or None
+    if password is None and password_file is None:
+        return None
+    return FileCredentialProvider(
+        username=values.get(f"{prefix}USERNAME") or None, password=password, password_file=password_file
+    )

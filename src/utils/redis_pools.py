@@ -13,7 +13,11 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
-from src.utils.redis_settings import DatabaseEntry, RedisSettings, TlsSettings
+from src.utils.redis_bounded_pool import BoundedPool
+from src.utils.redis_cluster_refusal import greet, greet_async
+from src.utils.redis_sentinel import async_sentinel_pool, sentinel_pool
+from src.utils.redis_settings import DatabaseEntry, RedisSettings
+from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 from src.utils.redis_tuning import tuning_for
 
 CONNECT_TIMEOUT_SECONDS = 2.0
@@ -35,11 +39,12 @@ def make_client(
 ) -> redis.Redis:
     """A client for threads. redis-py's pool notices a fork by process id and starts empty there."""
     arguments = connection_arguments(settings, entry, decode_responses)
-    arguments["retry"] = Retry(_backoff(), RETRIES)
+    arguments |= {"retry": Retry(_backoff(), RETRIES), "redis_connect_func": greet}
     arguments |= options
+    if settings.sentinel is not None:
+        return redis.Redis(connection_pool=sentinel_pool(settings.sentinel, _tls(settings), arguments))
     pool = redis.BlockingConnectionPool(  # type: ignore[no-untyped-call]  # redis-py left it untyped
-        connection_class=redis.SSLConnection if settings.tls else redis.Connection,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        connection_class=TlsConnection if settings.tls else redis.Connection,
         **arguments,
     )
     return redis.Redis(connection_pool=pool)
@@ -50,11 +55,14 @@ def make_async_client(
 ) -> redis.asyncio.Redis:
     """A client for one event loop; its connections can't be used from another one."""
     arguments = connection_arguments(settings, entry, decode_responses)
-    arguments["retry"] = AsyncRetry(_backoff(), RETRIES)
+    arguments |= {"retry": AsyncRetry(_backoff(), RETRIES), "redis_connect_func": greet_async}
     arguments |= options
-    pool = redis.asyncio.BlockingConnectionPool(
-        connection_class=redis.asyncio.SSLConnection if settings.tls else redis.asyncio.Connection,
-        maint_notifications_config=MaintNotificationsConfig(enabled=False),
+    if settings.sentinel is not None:
+        return redis.asyncio.Redis(
+            connection_pool=async_sentinel_pool(settings.sentinel, _tls(settings), arguments)
+        )
+    pool = BoundedPool(
+        connection_class=AsyncTlsConnection if settings.tls else redis.asyncio.Connection,
         **arguments,
     )
     return redis.asyncio.Redis(connection_pool=pool)
@@ -79,22 +87,24 @@ def connection_arguments(
         "health_check_interval": tuning.health_check_interval,
         "protocol": 3,
         # Redis 7.0 knows no CLIENT SETINFO, and agents' users may not run it on newer servers.
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
+        # Our servers announce no maintenance; asking for it would cost each connection a round trip.
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
         "client_name": settings.client_name,
     }
     if settings.credentials is not None:
         arguments["credential_provider"] = settings.credentials
-    if settings.tls is not None:
-        arguments |= _tls_arguments(settings.tls)
-    return arguments
+    return arguments | _tls(settings)
 
 
 def _backoff() -> ExponentialWithJitterBackoff:
     return ExponentialWithJitterBackoff(cap=BACKOFF_CAP_SECONDS, base=BACKOFF_BASE_SECONDS)
 
 
-def _tls_arguments(tls: TlsSettings) -> dict[str, Any]:
+def _tls(settings: RedisSettings) -> dict[str, Any]:
+    tls = settings.tls
+    if tls is None:
+        return {}
     return {
         "ssl_ca_certs": tls.ca_file,
         "ssl_certfile": tls.cert_file,

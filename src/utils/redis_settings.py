@@ -3,7 +3,8 @@
 Nothing here opens a connection. Order of precedence, the later one wins:
 the catalog's numbers → `REDIS_DB_<NAME>`; defaults → `REDIS_HOST`, `REDIS_PORT`, `REDIS_USERNAME`,
 `REDIS_PASSWORD`, `REDIS_PASSWORD_FILE`, `REDIS_CLIENT_NAME`, `REDIS_MAX_CONNECTIONS`, `REDIS_TLS`,
-`REDIS_TLS_CA_FILE`, `REDIS_TLS_CERT_FILE`, `REDIS_TLS_KEY_FILE`, `REDIS_TLS_CHECK_HOSTNAME`.
+`REDIS_TLS_CA_FILE`, `REDIS_TLS_CERT_FILE`, `REDIS_TLS_KEY_FILE`, `REDIS_TLS_CHECK_HOSTNAME`,
+`DATA_KEYS_FILE`, `DATA_KEYS_ALLOW_PLAINTEXT`, and `REDIS_SENTINEL_*` (see redis_sentinel).
 """
 
 from __future__ import annotations
@@ -17,7 +18,11 @@ from typing import Any
 import yaml
 
 from src.errors import ConfigurationInvalid, UnknownDatabase, nearest_match_hint
-from src.utils.redis_credentials import FileCredentialProvider
+from src.utils.key_ring import DEFAULT_DATA_KEYS_FILE
+from src.utils.redis_cluster_refusal import refuse_cluster_setting
+from src.utils.redis_credentials import FileCredentialProvider, credentials_from
+from src.utils.redis_sentinel import SentinelSettings, load_sentinel_settings
+from src.utils.redis_tuning import tuning_for
 
 # The repository's root, or /app in a container.
 DEFAULT_CATALOG = Path(__file__).resolve().parents[2] / "config" / "redis-databases.yaml"
@@ -46,15 +51,19 @@ class DatabaseEntry:
     key_patterns: tuple[str, ...] = ()
     access_patterns: tuple[str, ...] = ()
     security_level: str = ""
+    encrypted: bool = False
     ttl_default: int | None = None
     connections_alert: int = 15
     sharers: int = SHARERS_IF_UNKNOWN
 
     @property
     def pool_bound(self) -> int:
-        """Connections one process may hold here: its share of what the alert leaves."""
+        """Connections that one process's pool may hold: its share of what the alert leaves.
+
+        Where reads are cached, one of the share is the connection on which changes are announced.
+        """
         share = (self.connections_alert - CONNECTIONS_LEFT_TO_THE_OPERATOR) // max(1, self.sharers)
-        return max(SMALLEST_POOL, share)
+        return max(SMALLEST_POOL, share - tuning_for(self.access_patterns).read_cache)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +88,10 @@ class RedisSettings:
     username: str | None = None
     client_name: str | None = None
     tls: TlsSettings | None = None
+    sentinel: SentinelSettings | None = None
     max_connections: int | None = None
+    data_keys_file: str = DEFAULT_DATA_KEYS_FILE
+    allow_plaintext: bool = False
 
     def entry(self, database: str) -> DatabaseEntry:
         """The row of a database by name. Raises `UnknownDatabase` with the nearest match."""
@@ -89,6 +101,10 @@ class RedisSettings:
             raise UnknownDatabase(
                 f"unknown database '{database}'", hint=nearest_match_hint(database, self.databases)
             ) from None
+
+    def encrypts(self, database: str) -> bool:
+        """Whether values of this database are to be encrypted; False for one that isn't there."""
+        return database in self.databases and self.databases[database].encrypted
 
 
 def load_redis_settings(
@@ -111,17 +127,20 @@ def load_redis_settings(
         name: replace(entry, sharers=sharers.get(name, SHARERS_IF_UNKNOWN))
         for name, entry in databases.items()
     }
-    username = values.get("REDIS_USERNAME") or None
+    refuse_cluster_setting(_switch(values, "REDIS_CLUSTER", default=False))
     return RedisSettings(
         databases=databases,
         source=str(path),
         host=values.get("REDIS_HOST") or "localhost",
         port=_integer(values, "REDIS_PORT", 6379, low=1, high=65535),
-        credentials=_credentials(values, username),
-        username=username,
+        credentials=credentials_from(values),
+        username=values.get("REDIS_USERNAME") or None,
         client_name=_client_name(values),
         tls=_tls(values),
+        sentinel=load_sentinel_settings(values),
         max_connections=_integer(values, "REDIS_MAX_CONNECTIONS", 0, low=0, high=10_000) or None,
+        data_keys_file=values.get("DATA_KEYS_FILE") or DEFAULT_DATA_KEYS_FILE,
+        allow_plaintext=_switch(values, "DATA_KEYS_ALLOW_PLAINTEXT", default=False),
     )
 
 
@@ -159,26 +178,43 @@ def count_sharers(agents_path: Path) -> dict[str, int]:
 
 
 def _read_catalog(path: Path) -> dict[str, DatabaseEntry]:
-    return {
-        str(name): _entry(path, str(name), row) for name, row in read_yaml_mapping(path, "databases").items()
-    }
+    rows = read_yaml_mapping(path, "databases")
+    uses_levels = any(isinstance(row, dict) and row.get("security_level") for row in rows.values())
+    levels = read_yaml_mapping(path, "security_levels") if uses_levels else {}
+    return {str(name): _entry(path, str(name), row, levels) for name, row in rows.items()}
 
 
-def _entry(path: Path, name: str, row: object) -> DatabaseEntry:
+def _entry(path: Path, name: str, row: object, levels: Mapping[str, Any]) -> DatabaseEntry:
     if not isinstance(row, dict):
         raise ConfigurationInvalid(f"{path}: database '{name}' is not a mapping", hint="Give it a number.")
     alerts = row.get("alerts") or {}
     ttl_default = row.get("ttl_default")
+    level_name = str(row.get("security_level") or "")
     return DatabaseEntry(
         name=name,
         number=_field(path, name, "number", row.get("number")),
         description=str(row.get("description", "")),
         key_patterns=tuple(str(pattern) for pattern in row.get("key_patterns") or ()),
         access_patterns=tuple(str(pattern) for pattern in row.get("access_patterns") or ()),
-        security_level=str(row.get("security_level", "")),
+        security_level=level_name,
+        encrypted=_asks_for_encryption(path, name, level_name, levels),
         ttl_default=None if ttl_default is None else _field(path, name, "ttl_default", ttl_default),
         connections_alert=_field(path, name, "alerts.connections", alerts.get("connections", 15)),
     )
+
+
+def _asks_for_encryption(path: Path, name: str, level_name: str, levels: Mapping[str, Any]) -> bool:
+    if not level_name:
+        return False
+    level = levels.get(level_name)
+    answer = level.get("encryption") if isinstance(level, dict) else None
+    if not isinstance(answer, bool):
+        # A guess would store in the clear what was meant to be encrypted.
+        raise ConfigurationInvalid(
+            f"{path}: security level '{level_name}' of '{name}' has no encryption: true or false",
+            hint=nearest_match_hint(level_name, levels),
+        )
+    return answer
 
 
 def _field(path: Path, name: str, field_name: str, value: object) -> int:
@@ -218,14 +254,6 @@ def _refuse_shared_numbers(databases: Mapping[str, DatabaseEntry]) -> None:
                 f"databases '{other}' and '{entry.name}' have the same number {entry.number}",
                 hint="Give each its own in redis-databases.yaml and in REDIS_DB_* of the environment.",
             )
-
-
-def _credentials(values: Mapping[str, str], username: str | None) -> FileCredentialProvider | None:
-    file_name = values.get("REDIS_PASSWORD_FILE") or None
-    password = values.get("REDIS_PASSWORD") or None
-    if file_name is None and password is None:
-        return None
-    return FileCredentialProvider(username=username, password=password, password_file=file_name)
 
 
 def _tls(values: Mapping[str, str]) -> TlsSettings | None:

@@ -9,7 +9,10 @@ import pytest
 
 from src.utils.redis_client import reset_redis_clients
 from tests.component.agent_process import AgentProcess
+from tests.component.postgres_process import PostgresProcess
 from tests.component.redis_process import RedisProcess
+from tests.component.tls_redis_process import TlsRedisProcess
+from tests.component.web_server import WebServer
 
 StartAgent = Callable[..., AgentProcess]
 
@@ -21,6 +24,30 @@ def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture
+def tls_redis(tmp_path: Path) -> Iterator[TlsRedisProcess]:
+    """A redis-server that speaks TLS, with secrets as a stack has them."""
+    server = TlsRedisProcess(tmp_path / "tls-redis")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def act_as_over_tls(
+    tls_redis: TlsRedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], None]]:
+    """As act_as, towards the server that speaks TLS."""
+
+    def act(user: str) -> None:
+        for variable, value in tls_redis.environment(user).items():
+            monkeypatch.setenv(variable, value)
+        reset_redis_clients()
+
+    yield act
+    reset_redis_clients()
 
 
 @pytest.fixture
@@ -52,3 +79,28 @@ def start_agent(redis_process: RedisProcess, tmp_path: Path) -> Iterator[StartAg
     for agent in started:
         if agent.process is not None and agent.process.poll() is None:
             agent.stop()
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[PostgresProcess]:
+    server = PostgresProcess()
+    server.start()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def postgres_process(_postgres_server: PostgresProcess) -> Iterator[PostgresProcess]:
+    """PostgreSQL with an empty database; a test may end it, the next one finds it running."""
+    _postgres_server.fresh_database()
+    yield _postgres_server
+    if _postgres_server.process is None:
+        _postgres_server.start()
+
+
+@pytest.fixture
+def website() -> Iterator[WebServer]:
+    """A small web site on loopback."""
+    server = WebServer()
+    with server.running():
+        yield server

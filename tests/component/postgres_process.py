@@ -6,6 +6,7 @@ package, and its folder belongs to that user.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import secrets
@@ -18,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 
 from tests.component.redis_process import free_port
@@ -44,8 +46,9 @@ class PostgresProcess:
                 os.chown(path, account.pw_uid, account.pw_gid)
         subprocess.run(
             [
-                BINARIES / "initdb", "--pgdata", self.folder / "data", "--auth", "scram-sha-256", "--no-sync",
-                "--username", "admin", "--pwfile", self.folder / "password", "--encoding", "UTF8",
+                BINARIES / "initdb", "--pgdata", self.folder / "data", "--auth", "scram-sha-256",
+                "--no-sync", "--username", "admin", "--pwfile", self.folder / "password",
+                "--encoding", "UTF8",
             ],
             check=True, stdout=subprocess.DEVNULL, cwd=self.folder, **self._account(),
         )  # fmt: skip
@@ -56,34 +59,41 @@ class PostgresProcess:
 
     def start(self) -> None:
         """Start and wait until it takes connections."""
-        self.process = subprocess.Popen(
-            [
-                BINARIES / "postgres", "-D", self.folder / "data", "-p", str(self.port), "-c",
-                "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off",
-            ],
-            stdout=(self.folder / "log").open("ab"), stderr=subprocess.STDOUT, cwd=self.folder, **self._account(),
-        )  # fmt: skip
+        with (self.folder / "log").open("ab") as log_file:
+            self.process = subprocess.Popen(
+                [
+                    BINARIES / "postgres", "-D", self.folder / "data", "-p", str(self.port),
+                    "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off",
+                    "-c", f"unix_socket_directories={self.folder}",
+                ],
+                stdout=log_file, stderr=subprocess.STDOUT, cwd=self.folder, **self._account(),
+            )  # fmt: skip
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
                 self.execute("SELECT 1")
-                return
             except psycopg.OperationalError:
                 if self.process.poll() is not None or time.monotonic() > deadline:
                     log = (self.folder / "log").read_text(encoding="utf-8")
                     raise AssertionError(f"postgres did not start:\n{log}") from None
                 time.sleep(0.05)
+            else:
+                return
 
-    def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
-        """Run statements as the server's administrator; rows of the last one."""
-        with psycopg.connect(
+    def connection(self, database: str) -> psycopg.Connection[Any]:
+        """A connection of the server's administrator."""
+        return psycopg.connect(
             host="127.0.0.1",
             port=self.port,
             user="admin",
             password=self.password,
             dbname=database,
             autocommit=True,
-        ) as connection:
+        )
+
+    def execute(self, *statements: str, database: str = "postgres") -> list[Any]:
+        """Run statements as the server's administrator; rows of the last one."""
+        with self.connection(database) as connection:
             cursor = connection.cursor()
             for statement in statements:
                 cursor.execute(statement.encode())
@@ -116,6 +126,21 @@ class PostgresProcess:
             "POSTGRES_USER": "knowledge",
             "POSTGRES_PASSWORD_FILE": str(self.folder / "knowledge.password"),
         }
+
+    def freeze(self) -> None:
+        """Stop answering without closing anything, as a hanging host does."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Answer again."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        main = psutil.Process(self.process.pid)
+        for one in [main, *main.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.send_signal(number)
 
     def stop(self) -> None:
         """End it at once and wait; what was committed stays."""

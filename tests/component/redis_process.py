@@ -5,14 +5,12 @@ It is started as a child process and ended by its id; its files live in the test
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,16 +18,14 @@ from typing import Any
 import redis
 import yaml
 
+from autobot_ops.catalog import Catalogs, load_catalogs
+from autobot_ops.isolation.acl import render_acl
+from autobot_ops.isolation.data_keys import new_key_ring
+from autobot_ops.isolation.secrets import OPERATOR_ROLES
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 15.0
-
-# The tried rule of the contract: what an agent may do at all, before keys and database numbers.
-_AGENT_COMMANDS = (
-    "resetchannels -@all +@read +@write +@connection +@transaction -@dangerous -@scripting -@admin "
-    "-keys -scan -randomkey -dbsize -move -copy -swapdb -sort -sort_ro -select "
-    "+client|setname +client|getname +client|id +client|info +client|tracking +client|caching"
-)
-_KEY_FLAG = {"read": "%R~", "write": "%W~", "read-write": "~"}
+DATABASES = 32
 
 
 def free_port() -> int:
@@ -45,20 +41,6 @@ def load_catalog(name: str) -> dict[str, Any]:
     return document
 
 
-def agent_rule(agent: str, password: str) -> str:
-    """One line of an ACL file for an agent, from the two catalogs."""
-    databases = load_catalog("redis-databases.yaml")["databases"]
-    rights: Mapping[str, str] = load_catalog("agents.yaml")["agents"][agent]["databases"]
-    keys = [
-        _KEY_FLAG[right] + pattern
-        for name, right in rights.items()
-        for pattern in databases[name]["key_patterns"]
-    ]
-    numbers = [f"+select|{databases[name]['number']}" for name in rights]
-    digest = hashlib.sha256(password.encode()).hexdigest()
-    return " ".join(["user", agent, "on", f"#{digest}", *keys, _AGENT_COMMANDS, *numbers])
-
-
 @dataclass
 class RedisProcess:
     """A server that can be started, frozen, ended and started again on the same port and data."""
@@ -67,37 +49,57 @@ class RedisProcess:
     port: int = field(default_factory=free_port)
     passwords: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    catalogs: Catalogs = field(default_factory=lambda: load_catalogs(REPOSITORY))
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for agent in load_catalog("agents.yaml")["agents"]:
-            self.passwords.setdefault(agent, secrets.token_hex(16))
-        self.passwords.setdefault("operator", secrets.token_hex(16))
+        for user in (*self.catalogs.agents, *OPERATOR_ROLES):
+            self.passwords.setdefault(user, secrets.token_hex(16))
         self.write_rules()
 
     def write_rules(self) -> None:
-        """Write the ACL file and one password file per user."""
-        operator = hashlib.sha256(self.passwords["operator"].encode()).hexdigest()
-        # Redis 7.0 replays transactions of the append-only file with the rights of `default`: with few
-        # rights it would lose them at every restart. Off, nobody can use what it may do.
-        lines = ["user default off nopass ~* &* +@all"]
-        lines += [agent_rule(agent, word) for agent, word in self.passwords.items() if agent != "operator"]
-        lines += [f"user operator on #{operator} ~* &* +@all"]
+        """Write the ACL file, as the operator's library renders it, and one password file per user."""
+        passwords = {user: (password,) for user, password in self.passwords.items()}
+        rules = render_acl(self.catalogs, passwords, server_databases=DATABASES).splitlines()
+        # As the image's entrypoint does: Redis 7.0 replays transactions of the append-only file with
+        # the rights of `default`, and with few rights it would lose them. Off, nobody can be it.
+        lines = [line for line in rules if not line.startswith("user default ")]
+        lines.append("user default off nopass ~* &* +@all")
         (self.folder / "users.acl").write_text("\n".join(lines) + "\n", encoding="utf-8")
         for user, password in self.passwords.items():
             self.password_file(user).write_text(password + "\n", encoding="utf-8")
+        if not self.data_keys_file.exists():
+            self.data_keys_file.write_text(new_key_ring(), encoding="utf-8")
+
+    def add_rules(self, user: str, rules: str) -> None:
+        """Let a running server apply further access rules to a user."""
+        path = self.folder / "users.acl"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        changed = [f"{line} {rules}" if line.startswith(f"user {user} ") else line for line in lines]
+        assert changed != lines
+        path.write_text("\n".join(changed) + "\n", encoding="utf-8")
+        self.operator().acl_load()
+
+    @property
+    def data_keys_file(self) -> Path:
+        """The ring of data keys that every agent of this server's tests has."""
+        return self.folder / "data_keys"
 
     def password_file(self, user: str) -> Path:
         """Where the password of a user lies."""
         return self.folder / f"{user}.password"
 
+    def listening(self) -> list[str]:
+        """How it is reached, as options."""
+        return ["--port", str(self.port)]
+
     def start(self) -> None:
         """Start and wait until it answers."""
         self.process = subprocess.Popen(
             [
-                "redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder),
-                "--aclfile", str(self.folder / "users.acl"), "--databases", "32", "--appendonly", "yes",
-                "--save", "", "--logfile", str(self.folder / "redis.log"),
+                "redis-server", *self.listening(), "--bind", "127.0.0.1", "--dir", str(self.folder),
+                "--aclfile", str(self.folder / "users.acl"), "--databases", str(DATABASES),
+                "--appendonly", "yes", "--save", "", "--logfile", str(self.folder / "redis.log"),
             ],
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
@@ -106,12 +108,13 @@ class RedisProcess:
             while True:
                 try:
                     client.ping()
-                    return
                 except redis.RedisError:
                     if self.process.poll() is not None or time.monotonic() > deadline:
                         log = (self.folder / "redis.log").read_text(encoding="utf-8")
                         raise AssertionError(f"redis-server did not start:\n{log}") from None
                     time.sleep(0.02)
+                else:
+                    return
 
     def stop(self) -> None:
         """End it and wait for it; what was written stays."""
@@ -147,6 +150,7 @@ class RedisProcess:
             "REDIS_PORT": str(self.port),
             "REDIS_USERNAME": agent,
             "REDIS_PASSWORD_FILE": str(self.password_file(agent)),
+            "DATA_KEYS_FILE": str(self.data_keys_file),
             "REDIS_DATABASES_FILE": str(REPOSITORY / "config" / "redis-databases.yaml"),
             "AGENTS_FILE": str(REPOSITORY / "config" / "agents.yaml"),
         }

@@ -12,7 +12,8 @@ ARTICLE = """<!doctype html><html lang="en"><head><title>Tides of the sea</title
 <nav><a href="/about">About us</a></nav><!-- a comment -->
 <main><h1>Tides</h1><p>The moon pulls
 the oceans.</p><p>Twice a <b>day</b> the sea rises.</p><a href="more#part">More</a>
-<a href="mailto:a@b.c">Mail</a><script>var hidden = 1;</script></main><footer>Imprint</footer></body></html>"""
+<a href="mailto:a@b.c">Mail</a><script>var hidden = 1;</script></main>
+<footer>Imprint</footer></body></html>"""
 
 SCRIPTED = """<!doctype html><html><head><title>before</title></head><body><main id="m">empty</main>
 <script>document.title = "after"; document.getElementById("m").textContent = "written by a script";</script>
@@ -20,8 +21,13 @@ SCRIPTED = """<!doctype html><html><head><title>before</title></head><body><main
 
 
 class _Pages(BaseHTTPRequestHandler):
+    @property
+    def site(self) -> WebServer:
+        assert isinstance(self.server, WebServer)
+        return self.server
+
     def do_GET(self) -> None:
-        self.server.seen.append(self.path)  # type: ignore[attr-defined]
+        self.site.seen.append(self.path)
         match self.path:
             case "/article":
                 self._send(200, "text/html; charset=utf-8", ARTICLE.encode())
@@ -29,6 +35,10 @@ class _Pages(BaseHTTPRequestHandler):
                 self._send(200, "text/html", SCRIPTED.encode())
             case "/latin1":
                 self._send(200, "text/html; charset=iso-8859-1", "<title>Käse</title>".encode("latin-1"))
+            case "/slow":
+                self.site.asked_for_slow.set()
+                self.site.answer_slow.wait(30)
+                self._send(200, "text/html", ARTICLE.encode())
             case "/plain":
                 self._send(200, "text/plain", b"first line\nsecond line\n")
             case "/binary":
@@ -39,8 +49,10 @@ class _Pages(BaseHTTPRequestHandler):
                 self._send(302, "text/plain", b"", location="/loop")
             case "/redirect":
                 self._send(302, "text/plain", b"", location="/article")
-            case "/to-metadata":
-                self._send(302, "text/plain", b"", location="http://169.254.169.254/latest")
+            case "/elsewhere":
+                self._send(302, "text/plain", b"", location=self.site.redirect_to)
+            case "/page":
+                self._send(200, "text/html", self.site.page.encode())
             case _:
                 self._send(404, "text/html", b"<title>gone</title><p>not here</p>")
 
@@ -58,26 +70,33 @@ class _Pages(BaseHTTPRequestHandler):
 
 
 class WebServer(ThreadingHTTPServer):
-    """The site; `seen` are the paths that were asked for."""
+    """The site on one loopback address.
+
+    `seen` are the paths that were asked for; `/slow` waits until the test says so, `/elsewhere` leads
+    to `redirect_to`, and `/page` is `page`.
+    """
 
     daemon_threads = True
 
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Pages)
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        super().__init__((host, 0), _Pages)
+        self.host = host
         self.seen: list[str] = []
+        self.redirect_to = ""
+        self.page = ""
+        self.asked_for_slow = threading.Event()
+        self.answer_slow = threading.Event()
 
-    def url(self, path: str, host: str = "127.0.0.1") -> str:
+    def url(self, path: str, host: str = "") -> str:
         """The address of a page."""
-        return f"http://{host}:{self.server_address[1]}{path}"
+        return f"http://{host or self.host}:{self.server_address[1]}{path}"
 
-
-@contextmanager
-def serving() -> Iterator[WebServer]:
-    """The site while the block runs."""
-    server = WebServer()
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Serve while the block runs."""
+        thread = threading.Thread(target=self.serve_forever, daemon=True)
+        thread.start()
+        yield
+        self.shutdown()
+        self.server_close()
+        thread.join()

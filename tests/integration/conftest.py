@@ -47,6 +47,8 @@ class Stack:
             **os.environ,
             "AUTOBOT_PROJECT": self.project,
             "AUTOBOT_PORT_OFFSET": str(self.port_offset),
+            # The pages that research fetches in tests are served by a container beside it.
+            "AUTOBOT_RESEARCH_ALLOW_PRIVATE": "1",
         }
 
     @property

@@ -6,7 +6,6 @@
 set -eu
 
 agent=$1
-stamp=$(mktemp)
 
 install -d /app/docker/base /app/data /app/logs
 cp -R /run/code/src /app/src
@@ -19,7 +18,8 @@ chmod -R a+rX,go-w /app
 chmod 0555 /app/docker/base/scripts/*.sh
 chown 10001:10001 /app/data /app/logs
 
+# Time first, bytecode second, then the folders that bytecode made: as in venv-install.sh.
 find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q /app/src
-/run/build-steps/seal-layer.sh "$stamp"
-rm -f "$stamp"
+PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -q --invalidation-mode timestamp /app/src
+find /app -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+touch --date="@$SOURCE_DATE_EPOCH" / /run /etc

@@ -1,21 +1,24 @@
 #!/bin/sh
-# Makes what one build step wrote the same on every run: seal-layer.sh STAMP
+# Makes what one build step wrote the same on every run: seal-layer.sh STAMP [FOLDER]
 #
+# FOLDER is where the step wrote; without one the whole root is searched.
 # STAMP is a file made when the step began. Only files that changed after it are touched: anything
 # else belongs to a layer below, and touching it would copy it into this one.
 set -eu
 
 stamp=$1
+folder=${2:-/}
 epoch=${SOURCE_DATE_EPOCH:?set by the Dockerfile}
 
-# Logs and caches that programs rebuild or nobody reads.
-rm -rf /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \
+# Logs, caches that programs rebuild, and what identifies one machine.
+rm -rf /var/lib/dbus/machine-id /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/ssl/private/ssl-cert-snakeoil.key \
+    /var/log/apt /var/log/dpkg.log /var/log/alternatives.log /var/log/bootstrap.log \
     /var/log/fontconfig.log /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old \
     /var/cache/fontconfig /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow-
 
 # Nothing here may gain rights by being executed.
-find / -xdev -perm /6000 -cnewer "$stamp" -exec chmod a-s {} +
+find "$folder" -xdev -perm /6000 -cnewer "$stamp" -exec chmod a-s {} +
 
-find / -xdev -cnewer "$stamp" -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
-# The mount points of build steps come and go in these two.
-touch --date="@$epoch" / /run
+find "$folder" -xdev -cnewer "$stamp" -newermt "@$epoch" -exec touch --no-dereference --date="@$epoch" {} +
+# The mount points of build steps come and go in these.
+touch --date="@$epoch" / /run /etc

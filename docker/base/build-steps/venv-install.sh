@@ -19,6 +19,7 @@ export UV_CACHE_DIR=/run/uv-cache UV_LINK_MODE=copy UV_NO_PROGRESS=1
 /run/uv pip install --python /opt/venv/bin/python --require-hashes --no-deps --only-binary :all: \
     --find-links /run/wheels --requirements "$requirements"
 /run/uv pip check --python /opt/venv/bin/python
+rm -f /opt/venv/.lock
 
 # What only a compiler or the authors' own tests would use; a third of these packages' size.
 cd "$site_packages"
@@ -30,9 +31,10 @@ done
 
 # Time first, bytecode second: a .pyc remembers its source's time, and on a read-only root a stale one
 # would be compiled again at every start. The seed fixes the order of sets inside the files.
-# A package may carry sources for another Python version, which don't compile and are never imported.
+# Without a mode Python would take the constant date as a wish for hashes, and read every source to
+# check its hash. A package may carry sources for another Python version, which don't compile.
 find . -cnewer "$stamp" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 find "$site_packages" -cnewer "$stamp" -name '*.py' -type f |
-    PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq -j 0 -i - || true
-/run/build-steps/seal-layer.sh "$stamp"
+    PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq -j 0 --invalidation-mode timestamp -i - || true
+/run/build-steps/seal-layer.sh "$stamp" /opt
 rm -f "$stamp"

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The container's health check: asks the agent's own health endpoint, which knows its dependencies.
+# The container's health check: healthy is who can serve now, so that `inv up` ends when requests work.
 #
 # Runs every few seconds for as long as the container lives, so it starts no other program: bash
 # speaks HTTP itself. Prints the answer's body, which `docker inspect` keeps and `inv up` shows.
@@ -7,7 +7,7 @@
 set -u
 
 address="127.0.0.1/${AGENT_PORT:-8000}"
-path="/health/${AGENT_NAME:?}"
+path=/readyz
 
 if ! { exec 3<>"/dev/tcp/$address"; } 2>/dev/null; then
     echo "nothing listens on port ${AGENT_PORT:-8000} yet"
