@@ -71,7 +71,7 @@ def test_every_part_of_a_stream_counts() -> None:
         original.replace(b"Ann", b"Eve"),
         original.replace(b"other", b"othes"),
         original.replace(b"readers", b"writers"),
-        original.replace(b"worker", b"wanker"),
+        original.replace(b"worker", b"walker"),
         original.replace(times + b"\x01", times + b"\x02"),
         original.replace(times, b.milliseconds(1_600_000_000_000)),
         original.replace(identity, identity[:-1] + b"\x06"),
