@@ -2,12 +2,13 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, images, lifecycle, secrets
+from autobot_ops.verbs import configuration, database, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
     images.build,
     configuration.config,
-    secrets.secrets,
+    database.database,
     images.requirements,
+    secrets.secrets,
 )

@@ -69,7 +69,8 @@ def current_stack() -> Stack:
 
 
 def _exit(message: str, hint: str, exit_code: int, *, as_json: bool) -> Exit:
-    if as_json:
+    frontend = sys.modules.get("autobot_ops.frontend")
+    if as_json and not (frontend and frontend.emitted_json):
         document = {"error": {"message": message, "hint": hint, "exit_code": exit_code}}
         sys.stdout.write(json_format.dumps(document) + "\n")
     return Exit(f"error: {message}" + (f"\nhint: {hint}" if hint else ""), exit_code)

@@ -22,6 +22,9 @@ from autobot_ops.errors import RefusedForSafety
 _results = Console(highlight=False, soft_wrap=True)
 _remarks = Console(stderr=True, highlight=False, soft_wrap=True)
 
+emitted_json: list[bool] = []
+"""Not empty once standard output has its JSON document."""
+
 STYLES = {
     **dict.fromkeys(("healthy", "cached", "ok", "done"), "green"),
     **dict.fromkeys(("built", "building", "starting", "warn"), "yellow"),
@@ -47,7 +50,8 @@ def result(text: str) -> None:
 
 
 def emit_json(value: object) -> None:
-    """The command's result for a program: one JSON document."""
+    """The command's result for a program: one JSON document, and no second one for an error after it."""
+    emitted_json.append(True)
     sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
 
 

@@ -45,7 +45,6 @@ class ServerState:
     used_memory: int
     keyspace: Mapping[int, KeyspaceFigures]
     connections: Mapping[int, int]
-    users: Mapping[str, str]
 
     @property
     def memory_percent(self) -> float:
@@ -59,7 +58,6 @@ def observe(dial: Dialer) -> ServerState:
         information: dict[str, Any] = client.info()
         config = client.config_get("maxmemory", "maxmemory-policy", "databases")
         clients = client.client_list()
-        users = [str(line) for line in client.acl_list()]
     return ServerState(
         version=str(information["redis_version"]),
         databases=int(str(config["databases"])),
@@ -72,7 +70,6 @@ def observe(dial: Dialer) -> ServerState:
             if name.startswith("db") and name[2:].isdigit()
         },
         connections=Counter(int(each["db"]) for each in clients),
-        users={line.split(" ", 2)[1]: line for line in users},
     )
 
 

@@ -7,7 +7,7 @@ list of findings is the proof of separation that `inv database.check` prints.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -37,15 +37,17 @@ class Finding:
     fix: str
 
 
-def judge_server(state: ServerState, catalogs: Catalogs, expected_users: dict[str, str]) -> Iterator[Finding]:
+def judge_server(
+    state: ServerState, catalogs: Catalogs, user_changes: Iterable[Sequence[str]]
+) -> Iterator[Finding]:
     """Numbers, memory, eviction, alerts and access rules.
 
-    `expected_users` maps each user to its canonical rule line, as the server itself prints it.
+    `user_changes` are the commands of `plan_user_changes`: what would make the users right.
     """
     yield from _judge_numbers(state, catalogs)
     yield from _judge_memory(state)
     yield from _judge_alerts(state, catalogs)
-    yield from _judge_users(state, expected_users)
+    yield from _judge_users(user_changes)
 
 
 def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Finding]:
@@ -70,7 +72,7 @@ def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Fin
         else:
             severity = Severity.ERROR
             message = f"{count} key(s) of '{owner}', such as {shown}"
-            fix = f"Move them: inv migrate routes keys to '{owner}'."
+            fix = f"Move them to '{owner}', or delete them, in: inv database.cli {name}"
         yield Finding(severity, name, message, fix)
 
 
@@ -129,12 +131,8 @@ def _judge_alerts(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
                 )
 
 
-def _judge_users(state: ServerState, expected: dict[str, str]) -> Iterator[Finding]:
-    reload_rules = "Load the rendered rules: inv database.reload"
-    for user in sorted(expected.keys() - state.users.keys()):
-        yield Finding(Severity.ERROR, f"user {user}", "the server doesn't know this user", reload_rules)
-    for user in sorted(state.users.keys() - expected.keys()):
-        yield Finding(Severity.ERROR, f"user {user}", "the catalogs don't know this user", reload_rules)
-    for user in sorted(expected.keys() & state.users.keys()):
-        if state.users[user] != expected[user]:
-            yield Finding(Severity.ERROR, f"user {user}", "its rules differ from the catalogs", reload_rules)
+def _judge_users(changes: Iterable[Sequence[str]]) -> Iterator[Finding]:
+    for _, command, user, *_rules in changes:
+        what = "the catalogs don't know it" if command == "DELUSER" else "its rights differ from the catalogs"
+        fix = "Load the rendered rules: inv database.reload"
+        yield Finding(Severity.ERROR, f"user {user}", what, fix)

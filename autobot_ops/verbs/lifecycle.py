@@ -33,6 +33,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
     from autobot_ops import frontend
     from autobot_ops.stack.failure import StackFailure
     from autobot_ops.stack.references import image_builder, images_to_run
+    from autobot_ops.stack.separation import startup_check
     from autobot_ops.stack.up import apply_up, plan_up
 
     began = time.monotonic()
@@ -67,6 +68,8 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
         frontend.say(failure.report)
         raise
     seconds = round(time.monotonic() - began, 1)
+    for line in startup_check(stack):
+        frontend.warn(line)
     if json:
         rows = [asdict(report) for report in reports]
         frontend.emit_json({"project": stack.settings.project, "seconds": seconds, "services": rows})

@@ -8,6 +8,7 @@ import redis.asyncio
 from fastapi import APIRouter
 
 from src.agents.checks import Probe
+from src.agents.live_catalog import LiveCatalog
 from src.agents.metrics import AgentMetrics
 from src.agents.settings import AgentSettings
 from src.utils.encrypted_redis import AsyncEncryptedRedis
@@ -21,6 +22,7 @@ class AgentContext:
     settings: AgentSettings
     databases: RedisDatabaseManager
     metrics: AgentMetrics
+    catalog: LiveCatalog
 
     def redis(self, database: str, *, decode_responses: bool = True) -> redis.asyncio.Redis:
         """The client of a database for this event loop; ask again each time, it costs microseconds."""

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from src.agents.logs import request_id
 from src.agents.metrics import AgentMetrics
 from src.agents.problems import problem
+from src.agents.usage import UsageRecorder
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +32,11 @@ _QUIET_ROUTES = ("/livez", "/readyz", "/metrics", "/health/")
 class RequestBoundary:
     """ASGI middleware; the same for all agents."""
 
-    def __init__(self, app: ASGIApp, *, metrics: AgentMetrics, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, metrics: AgentMetrics, usage: UsageRecorder, max_body_bytes: int
+    ) -> None:
         self._app = app
+        self._usage = usage
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
 
@@ -93,7 +97,10 @@ class RequestBoundary:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unmatched")
         self._metrics.observe_request(scope["method"], route, status, seconds)
-        quiet = scope["path"].startswith(_QUIET_ROUTES) and status < HTTPStatus.BAD_REQUEST
+        of_the_service = scope["path"].startswith(_QUIET_ROUTES)
+        quiet = of_the_service and status < HTTPStatus.BAD_REQUEST
+        if not of_the_service:
+            self._usage.record(scope["method"], route, status, seconds)
         logger.log(
             logging.DEBUG if quiet else logging.INFO,
             "%s %s %s",

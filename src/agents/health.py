@@ -41,6 +41,7 @@ class HealthReporter:
         checks = await self._datastore_checks()
         if self._agent.loads:
             checks[f"{self._agent.loads}:state"] = self._loading_check()
+        checks["catalog:digest"] = self._context.catalog.check()
         checks["cpu:utilization"] = check_cpu(self._cpu)
         checks["memory:utilization"] = check_memory(read_memory())
         checks["disk:utilization"] = check_disk(self._context.settings.data_dir)
@@ -72,7 +73,7 @@ class HealthReporter:
     async def _datastore_checks(self) -> dict[str, Check]:
         probes: dict[str, Probe] = {
             f"redis.{database}:responseTime": self._redis_probe(database)
-            for database in self._context.settings.granted_databases
+            for database in self._context.catalog.granted_databases
         }
         return await run_probes(probes | self._agent.probes())
 

@@ -17,11 +17,13 @@ from src.agents import health, metrics
 from src.agents.agent import Agent, AgentContext
 from src.agents.boundary import RequestBoundary
 from src.agents.health import HealthReporter
+from src.agents.live_catalog import LiveCatalog
 from src.agents.loading import BackgroundLoad
 from src.agents.metrics import AgentMetrics
 from src.agents.problems import RETRY_AFTER_SECONDS, install_problem_handlers
 from src.agents.registry import agent_class
 from src.agents.settings import AgentSettings
+from src.agents.usage import UsageRecorder
 from src.utils.redis_database_manager import RedisDatabaseManager, redis_db_manager
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,12 @@ def create_app(
     make_agent: type[Agent] | None = None,
 ) -> FastAPI:
     """The ASGI application of the agent that `settings` names; `make_agent` replaces it in tests."""
-    context = AgentContext(settings, databases, AgentMetrics(settings.name, settings.version))
+    context = AgentContext(
+        settings,
+        databases,
+        AgentMetrics(settings.name, settings.version),
+        LiveCatalog(settings, databases),
+    )
     agent = (make_agent or agent_class(settings.name))(context)
     loading = BackgroundLoad(agent.load)
     reporter = HealthReporter(context, agent, loading)
@@ -49,9 +56,11 @@ def create_app(
         # that up for seconds, and /livez with it.
         asyncio.get_running_loop().call_later(LOAD_DELAY_SECONDS, loading.start)
         tending = asyncio.create_task(_tend(agent, loading))
+        watching = asyncio.create_task(context.catalog.watch())
         yield
         loading.stop()
         tending.cancel()
+        watching.cancel()
         await agent.close()
         await databases.close_all_async_connections()
         logger.info("agent stopped")
@@ -63,7 +72,12 @@ def create_app(
         lifespan=lifespan,
     )
     install_problem_handlers(app, context.metrics)
-    app.add_middleware(RequestBoundary, metrics=context.metrics, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        RequestBoundary,
+        metrics=context.metrics,
+        usage=UsageRecorder(context),
+        max_body_bytes=settings.max_body_bytes,
+    )
     _add_service_routes(app, context, reporter)
 
     async def require_loaded() -> None:

@@ -80,18 +80,24 @@ _POSTGRES_VARIABLES = {
 }
 
 
+def agents_file(environment: Mapping[str, str] | None = None) -> Path:
+    """Where the catalog of agents is: `AGENTS_FILE`, by default config/agents.yaml."""
+    values = os.environ if environment is None else environment
+    return Path(values.get("AGENTS_FILE") or DEFAULT_CATALOG.with_name("agents.yaml"))
+
+
 def load_agent_settings(environment: Mapping[str, str] | None = None) -> AgentSettings:
     """Settings of the agent that `AGENT_NAME` names. Raises `ConfigurationInvalid`.
 
     Its rights on databases come from `AGENTS_FILE`, by default config/agents.yaml.
     """
     values = os.environ if environment is None else environment
-    agents_file = Path(values.get("AGENTS_FILE") or DEFAULT_CATALOG.with_name("agents.yaml"))
-    agents = read_yaml_mapping(agents_file, "agents")
+    path = agents_file(values)
+    agents = read_yaml_mapping(path, "agents")
     name = values.get("AGENT_NAME", "")
     if name not in agents:
         raise ConfigurationInvalid(
-            f"AGENT_NAME is {name!r}, which {agents_file} doesn't know", hint=nearest_match_hint(name, agents)
+            f"AGENT_NAME is {name!r}, which {path} doesn't know", hint=nearest_match_hint(name, agents)
         )
     row = agents[name]
     fields = {field: values[variable] for variable, field in _VARIABLES.items() if values.get(variable)}
@@ -111,7 +117,7 @@ def load_agent_settings(environment: Mapping[str, str] | None = None) -> AgentSe
     except ValidationError as error:
         raise ConfigurationInvalid(
             f"settings of agent '{name}' are wrong: {_in_words(error)}",
-            hint=f"Correct the container's environment or {agents_file}.",
+            hint=f"Correct the container's environment or {path}.",
         ) from error
 
 

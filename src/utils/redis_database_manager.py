@@ -23,8 +23,11 @@ import redis
 import redis.asyncio
 
 from src.errors import ConfigurationInvalid, nearest_match_hint
+from src.utils.batched_writer import BatchedWriter
+from src.utils.cached_reader import CachedReader
 from src.utils.encrypted_redis import AsyncEncryptedRedis, EncryptedRedis
 from src.utils.key_ring import KeyRingFile
+from src.utils.redis_companions import Companions
 from src.utils.redis_inspection import SeparationReport, describe_databases, inspect_separation
 from src.utils.redis_pools import make_async_client, make_client
 from src.utils.redis_settings import DatabaseEntry, RedisSettings, load_redis_settings
@@ -52,6 +55,7 @@ class RedisDatabaseManager:
         self._process_id = os.getpid()
         self._lock = threading.Lock()
         self._sealers: dict[str, ValueSealer] = {}
+        self._companions = Companions(lambda: self.settings, self.get_async_connection)
         self._clients: dict[ClientKey, redis.Redis] = {}
         self._async_clients: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, dict[ClientKey, redis.asyncio.Redis]
@@ -61,7 +65,7 @@ class RedisDatabaseManager:
         # After a fork another thread of the parent may have held the lock, and it will never be
         # released here: the child takes new locks and new pools, and leaves the parent's sockets alone.
         if self._process_id != os.getpid():
-            self._inherited.append((self._clients, list(self._async_clients.items())))
+            self._inherited.append((self._clients, list(self._async_clients.items()), self._companions))
             self._forget_clients()
 
     @property
@@ -98,10 +102,12 @@ class RedisDatabaseManager:
         client = self._clients.get(key)
         if client is not None:
             return client
-        entry = self.settings.entry(database)
         with self._lock:
             if key not in self._clients:
-                self._clients[key] = make_client(self.settings, entry, decode_responses, options)
+                # Looked up under the lock: adopt() would miss a client that is made from former settings.
+                settings = self.settings
+                entry = settings.entry(database)
+                self._clients[key] = make_client(settings, entry, decode_responses, options)
             return self._clients[key]
 
     def get_async_connection(
@@ -117,8 +123,9 @@ class RedisDatabaseManager:
         with self._lock:
             clients = self._async_clients.setdefault(loop, {})
             if key not in clients:
-                entry = self.settings.entry(database)
-                clients[key] = make_async_client(self.settings, entry, decode_responses, options)
+                settings = self.settings
+                entry = settings.entry(database)
+                clients[key] = make_async_client(settings, entry, decode_responses, options)
             return clients[key]
 
     def get_encrypted_connection(self, database: str, decode_responses: bool = True) -> EncryptedRedis:
@@ -151,6 +158,16 @@ class RedisDatabaseManager:
             made = ValueSealer(database, ring, allow_plaintext=settings.allow_plaintext)
             sealer = self._sealers.setdefault(database, made)
         return sealer
+
+    def get_cached_reader(self, database: str) -> CachedReader:
+        """The running event loop's reader; it caches where the access pattern is read-heavy."""
+        self._check_process()
+        return self._companions.reader(database)
+
+    def get_batched_writer(self, database: str) -> BatchedWriter:
+        """The running event loop's writer, for many small writes; see there what acknowledged means."""
+        self._check_process()
+        return self._companions.writer(database)
 
     def get_main_connection(self, **options: Any) -> redis.Redis:
         """Database `main`."""
@@ -231,23 +248,29 @@ class RedisDatabaseManager:
         return statistics
 
     def reload(self) -> bool:
-        """Read catalog and environment again; a wrong one is logged and the old one kept (False).
-
-        Clients of databases whose row changed are closed and made anew at their next use.
-        """
+        """Read catalog and environment again; a wrong one is logged and the old one kept (False)."""
         try:
-            settings = load_redis_settings(self._config_path)
+            self.adopt(self.read_settings())
         except ConfigurationInvalid as error:
             # The message says what is wrong in which file; a traceback adds nothing for an operator.
             logger.error("kept the former database catalog: %s", error)  # noqa: TRY400
             return False
-        former, self._settings = self.settings, settings
-        for name in [name for name in self._sealers if not settings.encrypts(name)]:
-            del self._sealers[name]
-        changed = {name for name, entry in former.databases.items() if settings.databases.get(name) != entry}
-        # Commands on their way are left to finish on the old connections.
-        self._close_clients(changed if _same_server(former, settings) else None, in_use_too=False)
         return True
+
+    def read_settings(self) -> RedisSettings:
+        """Catalog and environment as they are now, not in force. Raises `ConfigurationInvalid`."""
+        return load_redis_settings(self._config_path)
+
+    def adopt(self, settings: RedisSettings) -> None:
+        """Put settings in force; commands on their way end on the connections that they began on."""
+        former, self._settings = self.settings, settings
+        for name in list(self._sealers):
+            if not settings.encrypts(name):
+                self._sealers.pop(name, None)
+        changed = {name for name, entry in former.databases.items() if settings.databases.get(name) != entry}
+        changed = changed if _same_server(former, settings) else set(former.databases)
+        self._companions.forget(changed)
+        self._close_clients(changed, in_use_too=False)
 
     def reset(self) -> None:
         """Close every client and forget the settings: the next use reads catalog and environment again."""
@@ -263,8 +286,9 @@ class RedisDatabaseManager:
         self._close_clients(None)
 
     async def close_all_async_connections(self) -> None:
-        """Close the clients of the running event loop and wait until they are closed."""
+        """Flush the running event loop's writers, close its clients and wait until they are closed."""
         self._check_process()
+        await self._companions.close()
         with self._lock:
             clients = self._async_clients.pop(asyncio.get_running_loop(), {})
         for client in clients.values():

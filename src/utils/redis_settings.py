@@ -22,6 +22,7 @@ from src.utils.key_ring import DEFAULT_DATA_KEYS_FILE
 from src.utils.redis_cluster_refusal import refuse_cluster_setting
 from src.utils.redis_credentials import FileCredentialProvider, credentials_from
 from src.utils.redis_sentinel import SentinelSettings, load_sentinel_settings
+from src.utils.redis_tuning import tuning_for
 
 # The repository's root, or /app in a container.
 DEFAULT_CATALOG = Path(__file__).resolve().parents[2] / "config" / "redis-databases.yaml"
@@ -57,9 +58,12 @@ class DatabaseEntry:
 
     @property
     def pool_bound(self) -> int:
-        """Connections one process may hold here: its share of what the alert leaves."""
+        """Connections that one process's pool may hold: its share of what the alert leaves.
+
+        Where reads are cached, one of the share is the connection on which changes are announced.
+        """
         share = (self.connections_alert - CONNECTIONS_LEFT_TO_THE_OPERATOR) // max(1, self.sharers)
-        return max(SMALLEST_POOL, share)
+        return max(SMALLEST_POOL, share - tuning_for(self.access_patterns).read_cache)
 
 
 @dataclass(frozen=True, slots=True)

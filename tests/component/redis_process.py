@@ -71,6 +71,15 @@ class RedisProcess:
         if not self.data_keys_file.exists():
             self.data_keys_file.write_text(new_key_ring(), encoding="utf-8")
 
+    def add_rules(self, user: str, rules: str) -> None:
+        """Let a running server apply further access rules to a user."""
+        path = self.folder / "users.acl"
+        lines = path.read_text(encoding="utf-8").splitlines()
+        changed = [f"{line} {rules}" if line.startswith(f"user {user} ") else line for line in lines]
+        assert changed != lines
+        path.write_text("\n".join(changed) + "\n", encoding="utf-8")
+        self.operator().acl_load()
+
     @property
     def data_keys_file(self) -> Path:
         """The ring of data keys that every agent of this server's tests has."""

@@ -42,6 +42,6 @@ def test_several_access_patterns_take_the_most_patient_timeout() -> None:
 
 def test_read_heavy_asks_for_a_cache_and_write_heavy_for_batches() -> None:
     assert tuning_for(["read-heavy", "long-term"]).read_cache
-    assert tuning_for(["write-heavy"]).batched_writes
+    assert tuning_for(["write-heavy"]).batch_delay
     assert not tuning_for(["frequent"]).read_cache
-    assert not tuning_for([]).batched_writes
+    assert not tuning_for([]).batch_delay

@@ -12,7 +12,6 @@ from autobot_ops.catalog.routing import make_router
 from autobot_ops.isolation.observation import KeyspaceFigures, ServerState
 from autobot_ops.isolation.separation import Finding, Severity, judge_keys, judge_server
 
-USERS = {"default": "user default on nopass -@all +ping", "chat": "user chat on #aa -@all"}
 HEALTHY = ServerState(
     version="7.0.15",
     databases=32,
@@ -21,7 +20,6 @@ HEALTHY = ServerState(
     used_memory=100,
     keyspace={0: KeyspaceFigures(5, 1), 6: KeyspaceFigures(10, 10)},
     connections={6: 3},
-    users=USERS,
 )
 
 
@@ -31,7 +29,7 @@ def catalogs(root: Path) -> Catalogs:
 
 
 def test_a_healthy_server_has_no_findings(catalogs: Catalogs) -> None:
-    assert list(judge_server(HEALTHY, catalogs, USERS)) == []
+    assert list(judge_server(HEALTHY, catalogs, ())) == []
 
 
 @pytest.mark.parametrize(
@@ -58,22 +56,28 @@ def test_a_healthy_server_has_no_findings(catalogs: Catalogs) -> None:
             "keys: 100001, the alert is at 100000",
         ),
         ({"connections": {6: 16}}, "warning", "sessions", "connections: 16, the alert is at 15"),
-        ({"users": {"chat": USERS["chat"]}}, "error", "user default", "the server doesn't know"),
-        ({"users": {**USERS, "guest": "user guest on"}}, "error", "user guest", "the catalogs don't know"),
-        ({"users": {**USERS, "chat": "user chat on +@all"}}, "error", "user chat", "its rules differ"),
     ],
 )
 def test_finds(
     catalogs: Catalogs, change: dict[str, object], severity: str, subject: str, message: str
 ) -> None:
-    (finding,) = judge_server(dataclasses.replace(HEALTHY, **change), catalogs, USERS)  # type: ignore[arg-type]
+    (finding,) = judge_server(dataclasses.replace(HEALTHY, **change), catalogs, ())  # type: ignore[arg-type]
     assert (finding.severity, finding.subject) == (severity, subject)
     assert finding.message.startswith(message)
     assert finding.fix
 
 
+def test_a_user_with_other_rights_and_an_unknown_user_are_found(catalogs: Catalogs) -> None:
+    changes = [("ACL", "SETUSER", "chat", "reset", "on"), ("ACL", "DELUSER", "guest")]
+    found = [(finding.subject, finding.message) for finding in judge_server(HEALTHY, catalogs, changes)]
+    assert found == [
+        ("user chat", "its rights differ from the catalogs"),
+        ("user guest", "the catalogs don't know it"),
+    ]
+
+
 def test_memory_above_the_alert_is_found_for_each_database(catalogs: Catalogs) -> None:
-    found = list(judge_server(dataclasses.replace(HEALTHY, used_memory=810), catalogs, USERS))
+    found = list(judge_server(dataclasses.replace(HEALTHY, used_memory=810), catalogs, ()))
     assert {finding.subject for finding in found} == set(catalogs.databases)
 
 
@@ -85,7 +89,7 @@ def test_a_stray_key_is_named_with_its_database(catalogs: Catalogs) -> None:
             Severity.ERROR,
             "main",
             "2 key(s) of 'sessions', such as 'session:9', 'session:8'",
-            "Move them: inv migrate routes keys to 'sessions'.",
+            "Move them to 'sessions', or delete them, in: inv database.cli main",
         ),
         Finding(
             Severity.WARNING,

@@ -75,7 +75,8 @@ async def test_health_has_the_format_the_identity_and_the_checks(client: httpx.A
     assert answer.headers["cache-control"] == "no-store"
     document = answer.json()
     assert (document["status"], document["version"], document["serviceId"]) == ("pass", "1.2.3", "chat")
-    assert set(document["checks"]) == {"cpu:utilization", "memory:utilization", "disk:utilization"}
+    system = {"cpu:utilization", "memory:utilization", "disk:utilization"}
+    assert set(document["checks"]) == system | {"catalog:digest"}
 
 
 async def test_while_it_loads_health_warns_and_it_is_not_ready(loading_client: httpx.AsyncClient) -> None:
