@@ -79,6 +79,17 @@ def integration(session: nox.Session) -> None:
     pytest(session, "integration", "-v")
 
 
+@nox.session(default=False, venv_backend="virtualenv")
+def models(session: nox.Session) -> None:
+    """Test what computes with models, in an environment of its own with the packages of the AI images."""
+    for layer in ("docker/base/requirements-base", "docker/base/requirements-ai"):
+        session.install("-qq", "--require-hashes", "-r", f"{layer}.txt")
+    for agent in ("chat", "rag", "npu"):
+        session.install("-qq", "--require-hashes", "-r", f"docker/agents/requirements-{agent}.txt")
+    session.install("-qq", "-r", "requirements.txt")
+    session.run("python", "-m", "pytest", "tests/models", "-q", *session.posargs)
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure: nox -s bench -- NAME runs benchmarks/NAME.py."""

@@ -13,6 +13,7 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
+from src.utils.redis_bounded_pool import BoundedPool
 from src.utils.redis_cluster_refusal import greet, greet_async
 from src.utils.redis_sentinel import async_sentinel_pool, sentinel_pool
 from src.utils.redis_settings import DatabaseEntry, RedisSettings
@@ -60,7 +61,7 @@ def make_async_client(
         return redis.asyncio.Redis(
             connection_pool=async_sentinel_pool(settings.sentinel, _tls(settings), arguments)
         )
-    pool = redis.asyncio.BlockingConnectionPool(
+    pool = BoundedPool(
         connection_class=AsyncTlsConnection if settings.tls else redis.asyncio.Connection,
         **arguments,
     )

@@ -21,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from src.errors import ConfigurationInvalid
+from src.utils.redis_bounded_pool import BoundedPool
 from src.utils.redis_credentials import FileCredentialProvider, credentials_from
 from src.utils.redis_tls import AsyncTlsConnection, TlsConnection
 
@@ -107,9 +108,7 @@ class BlockingSentinelPool(redis.sentinel.SentinelConnectionPool, redis.Blocking
     """Redis-py's two pools in one: connections to the present master, callers wait for a free one."""
 
 
-class AsyncBlockingSentinelPool(
-    redis.asyncio.sentinel.SentinelConnectionPool, redis.asyncio.BlockingConnectionPool
-):
+class AsyncBlockingSentinelPool(redis.asyncio.sentinel.SentinelConnectionPool, BoundedPool):
     """The same for asyncio."""
 
 
