@@ -84,7 +84,7 @@ async def test_the_first_who_waits_is_the_first_who_is_served(client: redis.asyn
 
 async def test_cancelled_and_timed_out_callers_leave_their_places(client: redis.asyncio.Redis) -> None:
     for delay in (0.0, 0.0005, 0.001, 0.003):
-        calls = [asyncio.create_task(client.incr(KEY)) for _ in range(30)]
+        calls = [asyncio.ensure_future(client.incr(KEY)) for _ in range(30)]
         await asyncio.sleep(delay)
         for call in calls:
             call.cancel()
