@@ -68,6 +68,8 @@ def repository(session: nox.Session) -> None:
 def component(session: nox.Session) -> None:
     """Tests against real servers that run as processes: Redis, PostgreSQL, Chromium."""
     session.run("scripts/install-test-servers", external=True)
+    # Where newer servers can't be fetched, the tests say that they ran on the installed one only.
+    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
     pytest(session, "component", "-q")
 
 

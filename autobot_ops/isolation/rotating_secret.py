@@ -82,3 +82,11 @@ class RotatingSecret:
     def _read_beside(self, ending: str) -> str | None:
         path = self._beside(ending)
         return secrets.read_secret(self.folder, path.name) if path.exists() else None
+
+
+def being_rotated(folder: Path) -> tuple[str, ...]:
+    """Secrets whose rotation runs or was interrupted."""
+    if not folder.is_dir():
+        return ()
+    names = (path.name for path in folder.iterdir() if path.name.endswith((NEXT, PREVIOUS)))
+    return tuple(sorted({name.removesuffix(NEXT).removesuffix(PREVIOUS) for name in names}))

@@ -47,6 +47,11 @@ def changed_users(changes: Iterable[Sequence[str]]) -> list[str]:
     return [change[2] for change in changes]
 
 
+def users_that_differ(client: redis.Redis, rendered: str) -> list[str]:
+    """Names of the server's users that aren't what was rendered, or that one of the two sides lacks."""
+    return changed_users(plan_user_changes(list_users(client), rendered, load_command_table(client)))
+
+
 def apply_user_changes(client: redis.Redis, rendered: str) -> list[str]:
     """Observe, plan, change and verify; names of the users that differed. `client` is the operator's.
 
@@ -65,7 +70,7 @@ def apply_user_changes(client: redis.Redis, rendered: str) -> list[str]:
                 f"redis refuses the user '{change[2]}': {error}",
                 hint="Were the rules rendered for another server? inv database.check compares them.",
             ) from error
-    if changes and (left := changed_users(plan_user_changes(list_users(client), rendered, table))):
+    if changes and (left := users_that_differ(client, rendered)):
         raise UsersNotLoaded(
             f"redis has other rules than it was given for: {', '.join(left)}",
             hint="Somebody else may have changed them meanwhile: inv database.check shows what differs.",

@@ -17,6 +17,7 @@ from autobot_ops.catalog import Agent, Catalogs
 from autobot_ops.catalog.models import AgentLayer
 from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.isolation.data_keys import DATA_KEYS_SECRET
+from autobot_ops.isolation.rotating_secret import being_rotated
 from autobot_ops.isolation.secrets import agents_with_encryption
 from autobot_ops.isolation.tls_files import (
     AUTHORITY,
@@ -72,6 +73,7 @@ def compare_derived(stack: Stack) -> list[Comparison]:
         (IMAGE_GRAPH, "agents.yaml", check_image_layers(catalogs)),
         (ACL_FILE, "agents.yaml, redis-databases.yaml", check_redis_users(stack)),
         ("certificates", "this project's authority", check_certificates(stack, datetime.now(UTC))),
+        ("rotations", "secrets", check_rotations(stack)),
     ]
     for name in ENVIRONMENT_FILES:
         local, example = f"docker/env/{name}.env", f"docker/env/{name}.env.example"
@@ -227,6 +229,16 @@ def check_certificates(stack: Stack, now: datetime) -> Iterator[Problem]:
     if (ends := authority_ends(files, now)) is not None:
         yield Problem(
             _shown(stack, AUTHORITY), f"it ends on {ends:%Y-%m-%d}", "Run inv secrets.rotate authority."
+        )
+
+
+def check_rotations(stack: Stack) -> Iterator[Problem]:
+    """No rotation was interrupted: as long as it is, old and new secrets hold."""
+    for name in being_rotated(stack.settings.secrets_dir):
+        yield Problem(
+            _shown(stack, name),
+            "it is being rotated, or its rotation was interrupted",
+            "Repeat the inv secrets.rotate that was interrupted: it goes on from there.",
         )
 
 

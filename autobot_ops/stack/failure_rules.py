@@ -86,6 +86,13 @@ RULES = (
         UNREACHABLE,
     ),
     Rule(
+        r"(Failed to (?:load certificate|load private key|configure TLS)|certificate verify failed[^\n\"]*"
+        r"|could not load (?:server certificate|private key) file)",
+        "a certificate doesn't fit: {0}",
+        "inv config.check looks at the certificates; inv up makes again what is missing below .autobot.",
+        UNREACHABLE,
+    ),
+    Rule(
         r"(NOPERM[^\n\"]*)",
         "a right is missing: {0}",
         "Grant it in config/agents.yaml, then inv up.",

@@ -43,7 +43,10 @@ def secrets_rotate(
             else:
                 frontend.result("\n".join(map(str, steps)))
             return
-        rotation.apply(rotations, steps, on_step=lambda step: frontend.say(str(step)))
+        with frontend.progress("", ("secret", "step")) as progress:
+            rotation.apply(
+                rotations, steps, on_step=lambda step: progress.update(step.service or "all", step.what)
+            )
     seconds = round(time.monotonic() - began, 1)
     names = [each.service for each in rotations]
     if json:

@@ -10,7 +10,10 @@ from pydantic import BaseModel
 
 import tasks
 from autobot_ops import errors
+from autobot_ops.catalog import load_catalogs
 from autobot_ops.catalog.models import Agent, Database
+from autobot_ops.isolation import secrets, tls_files
+from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.settings import Settings, setting_fields
 
 
@@ -58,3 +61,23 @@ def test_the_readme_names_no_verb_that_does_not_exist(root: Path) -> None:
     known = {name for primary, aliases in tasks.namespace.task_names.items() for name in (primary, *aliases)}
     named = set(re.findall(r"\binv ([a-z][a-z.-]*[a-z])", (root / "README.md").read_text()))
     assert named - known == set()
+
+
+def test_every_secret_file_is_documented_with_its_mode(root: Path) -> None:
+    text = (root / "docs/operations/secrets.md").read_text()
+    rows = table_rows(text[text.index("## The files") : text.index("## TLS")])
+    modes = {re.sub("USER|ROLE", r"\\w+", name): cells[1] for name, cells in rows.items()}
+    made = (
+        *secrets.secret_names(load_catalogs(root)),
+        *(ACL_FILE, tls_files.AUTHORITY, tls_files.AUTHORITY_KEY, *tls_files.SERVERS.values()),
+    )
+    for name in made:
+        documented = [mode for pattern, mode in modes.items() if re.fullmatch(pattern, name)]
+        assert documented == [f"{secrets.file_mode(name):04o}"], name
+
+
+def test_everything_that_can_be_rotated_is_documented(root: Path) -> None:
+    text = (root / "docs/operations/secrets.md").read_text()
+    section = text[text.index("## Rotation") : text.index("## When one leaks")]
+    named = {"certificates", "authority", "data-keys", "all", "postgres-ROLE", *secrets.OPERATOR_ROLES}
+    assert named <= set(re.findall(r"`([A-Za-z-]+)`", section))

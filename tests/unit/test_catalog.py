@@ -9,6 +9,7 @@ import pytest
 
 from autobot_ops.catalog import load_catalogs
 from autobot_ops.catalog.load import AGENTS_FILE, DATABASES_FILE, UnknownName
+from autobot_ops.catalog.models import RESERVED_USERS
 from autobot_ops.errors import ConfigurationError
 from autobot_ops.validation import InvalidConfiguration
 
@@ -175,3 +176,16 @@ def test_an_unknown_database_name_is_answered_with_the_nearest(root: Path) -> No
     with pytest.raises(UnknownName, match="unknown database 'sesions'") as caught:
         load_catalogs(root).database("sesions")
     assert caught.value.hint == "Did you mean 'sessions'?"
+
+
+@pytest.mark.parametrize("pattern", ["two words:*", "say(:*)", "tab\\t*", "quote'*"])
+def test_refuses_a_key_pattern_that_a_line_of_rules_cannot_carry(project: Path, pattern: str) -> None:
+    edit(project, DATABASES_FILE, '"test:*"', f'"{pattern}"')
+    assert "key_patterns" in refusal(project).message
+
+
+@pytest.mark.parametrize("name", RESERVED_USERS)
+def test_refuses_an_agent_that_is_called_like_a_user_of_the_tool(project: Path, name: str) -> None:
+    line = edit(project, AGENTS_FILE, "  chat:\n", f"  {name}:\n")
+    expected = f"{AGENTS_FILE}:{line}: agent '{name}' is called like a user that the tool makes in redis"
+    assert refusal(project).message == expected

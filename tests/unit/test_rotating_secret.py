@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autobot_ops.isolation import secrets
-from autobot_ops.isolation.rotating_secret import RotatingSecret
+from autobot_ops.isolation.rotating_secret import RotatingSecret, being_rotated
 
 NAME = "redis_chat_password"
 
@@ -68,6 +68,16 @@ def test_no_container_may_read_what_is_beside_the_secret(secret: RotatingSecret)
     secret.offer("new")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in secret.folder.iterdir()}
     assert modes == {NAME: 0o440, f"{NAME}.next": 0o400}
+
+
+def test_a_rotation_that_is_not_over_can_be_seen(secret: RotatingSecret) -> None:
+    assert being_rotated(secret.folder) == ()
+    secret.offer("new")
+    assert being_rotated(secret.folder) == (NAME,)
+    secret.switch()
+    assert being_rotated(secret.folder) == (NAME,)
+    secret.retire()
+    assert being_rotated(secret.folder) == ()
 
 
 class Crash(BaseException):

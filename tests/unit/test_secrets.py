@@ -80,8 +80,9 @@ def test_an_empty_or_missing_secret_is_named_with_its_fix(tmp_path: Path) -> Non
     with pytest.raises(secrets.SecretUnreadable, match="is empty") as caught:
         secrets.read_secret(tmp_path, "a")
     assert "inv config.init" in caught.value.hint
-    with pytest.raises(secrets.SecretUnreadable, match="is missing"):
+    with pytest.raises(secrets.SecretUnreadable, match="is missing") as missing:
         secrets.read_secret(tmp_path, "b")
+    assert "inv config.init" in missing.value.hint
 
 
 def test_a_derived_file_changes_in_place_for_containers_that_have_it_mounted(tmp_path: Path) -> None:

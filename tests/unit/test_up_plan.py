@@ -143,6 +143,21 @@ def test_a_redis_that_does_not_run_reads_its_users_when_it_starts() -> None:
     assert [step.action for step in steps] == ["write"]
 
 
+def test_a_renewed_certificate_is_loaded_where_a_server_runs() -> None:
+    steps = plan_preparation(
+        files={},
+        missing_secrets=[],
+        wrong_access=[],
+        users_differ=False,
+        certificates={"redis_server_certificate": "it ends on 2027-12-25"},
+        running={"redis", "postgres"},
+    )
+    assert [str(step) for step in steps] == [
+        "make secret redis_server_certificate: it ends on 2027-12-25",
+        "load certificate into redis: it runs with the former certificate",
+    ]
+
+
 def test_nothing_to_prepare_is_no_step() -> None:
     assert (
         plan_preparation(
