@@ -64,12 +64,28 @@ class Bench:
 
     def __init__(self, port: int) -> None:
         self.manager = RedisDatabaseManager()
+        _ = self.manager.settings
+        self.untracked = self.manager_without_tracking(port)
         self.bare = redis.Redis(port=port, db=NUMBER, decode_responses=True)
         self.loop = asyncio.new_event_loop()
         self.bare_async = redis.asyncio.Redis(port=port, db=NUMBER, decode_responses=True)
         self.bare.mset(dict.fromkeys(KEYS, VALUE))
         with redis.Redis(port=port, db=READ_HEAVY_NUMBER) as prompts:
             prompts.mset(dict.fromkeys(KEYS, VALUE))
+
+    @staticmethod
+    def manager_without_tracking(port: int) -> RedisDatabaseManager:
+        """A manager whose user may do everything but CLIENT TRACKING."""
+        with redis.Redis(port=port) as administrator:
+            administrator.acl_setuser(
+                "agent", enabled=True, passwords=["+word"], keys=["*"], categories=["+@all"],
+                commands=["-client|tracking"],
+            )  # fmt: skip
+        os.environ |= {"REDIS_USERNAME": "agent", "REDIS_PASSWORD": "word"}
+        manager = RedisDatabaseManager()
+        _ = manager.settings
+        del os.environ["REDIS_USERNAME"], os.environ["REDIS_PASSWORD"]
+        return manager
 
     def arms(self) -> list[Arm]:
         """Every arm; each is a duel of its own."""
@@ -194,7 +210,11 @@ class Bench:
 
             return lambda: self.loop.run_until_complete(work())
 
-        return duel("reads", 100, ("plain", block(self.plain_read)), ("cached", block(self.cached_read)))
+        plain = ("plain", block(self.plain_read))
+        return {
+            **duel("reads", 100, plain, ("cached", block(self.cached_read))),
+            **duel("reads", 100, plain, ("cached for a second", block(self.read_without_tracking))),
+        }
 
     async def plain_read(self, key: str) -> object:
         """From the server."""
@@ -203,6 +223,10 @@ class Bench:
     async def cached_read(self, key: str) -> object:
         """From memory, where the server announced no change."""
         return await self.manager.get_cached_reader(READ_HEAVY).get(key)
+
+    async def read_without_tracking(self, key: str) -> object:
+        """From memory for a second, as a user whom the server announces nothing."""
+        return await self.untracked.get_cached_reader(READ_HEAVY).get(key)
 
     def writes(self) -> Metrics:
         """A hundred tasks that each wait for the reply of one write before the next; and offers."""
@@ -239,7 +263,8 @@ class Bench:
 
     def close(self) -> None:
         """Close everything."""
-        self.loop.run_until_complete(self.manager.close_all_async_connections())
+        for manager in (self.manager, self.untracked):
+            self.loop.run_until_complete(manager.close_all_async_connections())
         self.loop.run_until_complete(self.bare_async.aclose())
         self.manager.close_all_connections()
         self.bare.close()
@@ -255,6 +280,7 @@ PROMISES = (
     ("get_connection", "threads", 5.0, True),
     ("get_connection", "asyncio", 5.0, True),
     ("read-heavy database", "reads, cached to plain", 3.0, False),
+    ("read-heavy database", "reads, cached for a second to plain", 3.0, False),
     ("write-heavy database", "writes, acknowledged to one by one", 2.0, False),
     ("write-heavy database", "writes, accepted to one by one", 2.0, False),
     ("encrypted database, 1 KiB", "SET and GET, encrypted to plain", 0.6, False),

@@ -6,7 +6,6 @@ machine that runs the engine, and not through Docker Desktop's virtual machine.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from redis.credentials import CredentialProvider, UsernamePasswordCredentialProv
 from redis.maint_notifications import MaintNotificationsConfig
 
 from autobot_ops.adapters import containers
+from autobot_ops.adapters.tls_peer import NoTrustedTls, peer_certificate
 from autobot_ops.errors import ServiceUnreachable
 from autobot_ops.isolation.secrets import read_secret, redis_password_name
 from autobot_ops.isolation.tls_files import AUTHORITY
@@ -48,19 +48,23 @@ class Endpoint:
 
 
 def endpoint(stack: Stack) -> Endpoint:
-    """The address of the running Redis, which has accepted one connection. Raises RedisOutOfReach."""
+    """The address of the running Redis, which has shown a certificate of this project's authority.
+
+    Raises RedisOutOfReach, or SecretUnreadable where the project has no authority yet.
+    """
     address = containers.service_address(stack.client, stack.settings.project, SERVICE)
     if address is None:
         raise RedisOutOfReach(
             f"redis of {stack.settings.project} does not run", hint="inv up starts it; inv status shows it."
         )
+    trusted = read_secret(stack.settings.secrets_dir, AUTHORITY)
     try:
-        socket.create_connection((address, PORT), timeout=CONNECT_SECONDS).close()
-    except OSError as error:
+        peer_certificate(address, PORT, name=SERVICE, trusted=trusted)
+    except NoTrustedTls as error:
         raise RedisOutOfReach(
-            f"redis does not answer at {address}:{PORT}: {error}",
-            hint="inv status says whether it runs. Where the engine has a machine of its own (Docker "
-            "Desktop, a remote DOCKER_HOST), run inv on that machine.",
+            error.message,
+            hint="inv status says whether it runs, inv config.check looks at its certificate. Where the "
+            "engine has a machine of its own (Docker Desktop, a remote DOCKER_HOST), run inv there.",
         ) from error
     return Endpoint(address, PORT)
 
@@ -73,8 +77,7 @@ def dialer(stack: Stack, role: str) -> Dialer:
     repeated after a failure. Raises RedisOutOfReach, or SecretUnreadable for a role without a password.
     """
     folder = stack.settings.secrets_dir
-    for name in (redis_password_name(role), AUTHORITY):
-        read_secret(folder, name)
+    read_secret(folder, redis_password_name(role))
     return dialer_to(endpoint(stack), folder, role)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property, partial
 
 from autobot_ops.adapters import containers, redis_server
@@ -44,6 +44,14 @@ class StackRotations:
         if service not in known:
             raise UnknownName("service", service, [*known, ALL])
         return [known[service]]
+
+    def reach(self, rotations: Iterable[Rotation]) -> None:
+        """See that the servers answer which these rotations need. Raises ServiceUnreachable."""
+        for each in rotations:
+            if isinstance(each, RedisUserRotation | CertificateRotation | AuthorityRotation):
+                _ = self._redis
+            if isinstance(each, PostgresRoleRotation | CertificateRotation | AuthorityRotation):
+                _ = self._postgres
 
     def _known(self) -> Mapping[str, Rotation]:
         catalogs, folder, project = self._stack.catalogs, self._folder, self._stack.settings.project

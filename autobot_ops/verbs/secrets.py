@@ -5,6 +5,7 @@ from __future__ import annotations
 from invoke import Collection, Context, task
 
 from autobot_ops.command import current_stack, verb
+from autobot_ops.rotation.rotation import OVERLAP_SECONDS
 
 
 @task(
@@ -20,7 +21,7 @@ from autobot_ops.command import current_stack, verb
 def secrets_rotate(
     context: Context,
     service: str,
-    overlap: float = 30.0,
+    overlap: float = OVERLAP_SECONDS,
     dry_run: bool = False,
     json: bool = False,
 ) -> None:
@@ -33,7 +34,8 @@ def secrets_rotate(
 
     began = time.monotonic()
     stack = current_stack()
-    rotations = StackRotations(stack).chosen(service)
+    known = StackRotations(stack)
+    rotations = known.chosen(service)
     with rotation.alone(stack.settings.project_state_dir):
         steps = rotation.plan(rotations, overlap=rotation.checked_overlap(overlap))
         if dry_run or context.config.run.dry:
@@ -43,6 +45,7 @@ def secrets_rotate(
             else:
                 frontend.result("\n".join(map(str, steps)))
             return
+        known.reach(rotations)
         with frontend.progress("", ("secret", "step")) as progress:
             rotation.apply(
                 rotations, steps, on_step=lambda step: progress.update(step.service or "all", step.what)

@@ -72,13 +72,14 @@ class RedisProcess:
             self.data_keys_file.write_text(new_key_ring(), encoding="utf-8")
 
     def add_rules(self, user: str, rules: str) -> None:
-        """Let a running server apply further access rules to a user."""
+        """Start again with further access rules for a user: nobody but an administrator may load them."""
         path = self.folder / "users.acl"
         lines = path.read_text(encoding="utf-8").splitlines()
         changed = [f"{line} {rules}" if line.startswith(f"user {user} ") else line for line in lines]
         assert changed != lines
+        self.stop()
         path.write_text("\n".join(changed) + "\n", encoding="utf-8")
-        self.operator().acl_load()
+        self.start()
 
     @property
     def data_keys_file(self) -> Path:

@@ -21,7 +21,7 @@ PROMPTS = 2
 
 @pytest.fixture
 async def reader(act_as: Callable[[str], None], redis_process: RedisProcess) -> AsyncIterator[CachedReader]:
-    """The chat agent's: it may read prompts, and not write them."""
+    """The chat agent's: it may read prompts, and not write them. Tracking is what the stack doesn't grant."""
     redis_process.add_rules("chat", "+client|tracking")
     act_as("chat")
     yield redis_db_manager.get_cached_reader("prompts")
@@ -185,7 +185,10 @@ async def test_content_that_was_swapped_in_is_seen_when_entries_grow_old(
     prompts.set("prompt:a", "former")
     redis_process.operator(30).set("prompt:a", "restored")
     assert await reader.get("prompt:a") == "former"
-    prompts.swapdb(PROMPTS, 30)
+    with redis.Redis(
+        port=redis_process.port, username="restore", password=redis_process.passwords["restore"]
+    ) as restore:
+        restore.swapdb(PROMPTS, 30)
     await reader.settle()
     # Redis announces nothing here: this is the one change that only age notices.
     assert await reader.get("prompt:a") == "former"
@@ -202,7 +205,6 @@ async def test_without_permission_an_answer_is_a_second_old_at_most_and_one_line
 ) -> None:
     act_as("chat")
     prompts = redis_process.operator(PROMPTS)
-    redis_process.add_rules("chat", "-client|tracking")
     prompts.set("prompt:a", "text")
     reader = redis_db_manager.get_cached_reader("prompts")
     assert reader.cache is not None

@@ -2,8 +2,9 @@
 # Makes what one build step wrote the same on every run: seal-layer.sh STAMP [FOLDER]
 #
 # FOLDER is where the step wrote; without one the whole root is searched.
-# STAMP is a file made when the step began. Only files that changed after it are touched: anything
-# else belongs to a layer below, and touching it would copy it into this one.
+# STAMP is a file made when the step began, and a moment before it wrote anything, since a file
+# system's clock ticks slowly. Only files that changed after it are touched: anything else belongs to
+# a layer below, and touching it would copy it into this one.
 set -eu
 
 stamp=$1

@@ -33,7 +33,7 @@ done
 # would be compiled again at every start. The seed fixes the order of sets inside the files.
 # Without a mode Python would take the constant date as a wish for hashes, and read every source to
 # check its hash. A package may carry sources for another Python version, which don't compile.
-find . -cnewer "$stamp" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
+find . -cnewer "$stamp" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 find "$site_packages" -cnewer "$stamp" -name '*.py' -type f |
     PYTHONHASHSEED=0 /opt/venv/bin/python -m compileall -qq -j 0 --invalidation-mode timestamp -i - || true
 /run/build-steps/seal-layer.sh "$stamp" /opt

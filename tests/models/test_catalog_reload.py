@@ -182,6 +182,7 @@ def test_an_agent_takes_a_new_version_and_keeps_it_when_the_next_is_wrong(
 def test_an_agent_sees_a_database_that_it_is_granted_later(
     start_agent: StartAgent, redis_process: RedisProcess, config: Path
 ) -> None:
+    redis_process.add_rules("chat", "(-@all +@read +@write +select|10 ~draft:*)")
     agent = start_agent(
         "chat",
         REDIS_DATABASES_FILE=str(config / "redis-databases.yaml"),
@@ -189,7 +190,6 @@ def test_an_agent_sees_a_database_that_it_is_granted_later(
     )
     agent.wait_until_ready()
     assert "redis.drafts:responseTime" not in agent.get("/health/chat").json()["checks"]
-    redis_process.add_rules("chat", "(-@all +@read +@write +select|10 ~draft:*)")
     row = {"number": 10, "key_patterns": ["draft:*"], "security_level": "low", "tier": "optional"}
     replace_catalog(config, lambda databases: databases.update(drafts=row))
     agents = yaml.safe_load((config / "agents.yaml").read_text())
