@@ -1,0 +1,230 @@
+"""One migration on disk: its plans, its journal, its report; and the lock that makes it the only one.
+
+The journal is JSON lines, only ever added to. A line `reserved` is synced before any key up to its position
+is sent, so whatever a crash leaves, no key beyond the last reserved position was moved by us, and every key
+before `done` was dealt with. A torn last line is passed over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from autobot_ops.migration.errors import AlreadyRunning, JournalFailed, UnknownRun
+from autobot_ops.migration.plan_file import sync_folder
+
+FOLDER = "migrations"
+PLAN = "plan.moves"
+JOURNAL = "journal.jsonl"
+REPORT = "report.json"
+LOCK = "lock"
+
+DONE, PARTLY, ROLLED_BACK = "done", "partly done", "rolled back"
+
+
+@dataclass
+class PlanState:
+    """How far one plan of a run is: `reserved` ≥ `done`, both positions."""
+
+    reserved: int = 0
+    done: int = 0
+    moved: bool = False
+
+
+@dataclass
+class RunState:
+    """What a journal says. `stayed` are the keys that a MOVE left, by (name, target's number), and why."""
+
+    began_at: str = ""
+    ended_at: str = ""
+    outcome: str = ""
+    server: str = ""
+    archive_id: str = ""
+    plans: dict[str, PlanState] = field(default_factory=dict)
+    stayed: dict[tuple[bytes, int], str] = field(default_factory=dict)
+    displaced: dict[tuple[bytes, int], int] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether it can go on."""
+        return not self.outcome
+
+    @property
+    def touched(self) -> bool:
+        """Whether a key may have moved."""
+        return any(plan.reserved for plan in self.plans.values())
+
+
+class RunFolder:
+    """The folder of one migration, by its id (a moment in UTC)."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._journal: TextIO | None = None
+
+    @property
+    def id(self) -> str:
+        """What the run is called."""
+        return self.path.name
+
+    @property
+    def plan(self) -> Path:
+        """The plan's file."""
+        return self.path / PLAN
+
+    def sweep(self, number: int) -> Path:
+        """The plan of the sweep of this number, from 1."""
+        return self.path / f"sweep-{number:04}.moves"
+
+    def write(self, event: str, *, sync: bool = False, **facts: object) -> None:
+        """Add a line. JournalFailed where it can't be; with `sync` it is on disk when this returns."""
+        line = json.dumps({"event": event, "at": _now(), **facts}) + "\n"
+        try:
+            if self._journal is None:
+                self._journal = _open_to_add(self.path / JOURNAL)
+            self._journal.write(line)
+            self._journal.flush()
+            if sync:
+                os.fdatasync(self._journal.fileno())
+        except OSError as error:
+            raise JournalFailed(
+                f"can't write the journal in {self.path}: {error.strerror}",
+                hint="No key was moved that it doesn't have. Make room, and run inv migrate again.",
+            ) from error
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        if self._journal is not None:
+            with suppress(OSError):
+                self._journal.close()
+            self._journal = None
+
+    def state(self) -> RunState:
+        """What the journal says."""
+        state = RunState()
+        for line in _lines(self.path / JOURNAL):
+            _apply(state, line)
+        return state
+
+    def keep_report(self, report: Mapping[str, object]) -> None:
+        """Keep the report beside the journal."""
+        (self.path / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def stayed_facts(keys: Iterable[bytes], number: int, reason: str) -> dict[str, object]:
+    """For a line `stayed`: names are kept byte for byte, as Latin-1."""
+    return {"number": number, "reason": reason, "keys": [key.decode("latin-1") for key in keys]}
+
+
+def new_run(state_dir: Path, moment: datetime) -> RunFolder:
+    """Make the folder of a new run, named by the moment."""
+    path = state_dir / FOLDER / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3].__add__("Z")
+    try:
+        path.mkdir(parents=True, mode=0o700)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise JournalFailed(
+            f"can't make {path}: {error.strerror}", hint="Nothing was moved. The state folder must be writable."
+        ) from error
+    return RunFolder(path)
+
+
+def all_runs(state_dir: Path) -> list[RunFolder]:
+    """Runs that have begun, the oldest first."""
+    folder = state_dir / FOLDER
+    if not folder.is_dir():
+        return []
+    return [RunFolder(path) for path in sorted(folder.iterdir()) if (path / JOURNAL).exists()]
+
+
+def find_run(state_dir: Path, run_id: str) -> RunFolder:
+    """A run by its id; "" is the newest. Raises UnknownRun."""
+    runs = all_runs(state_dir)
+    for run in reversed(runs):
+        if run_id in {"", run.id}:
+            return run
+    what = f"no migration is called '{run_id}'" if run_id else "nothing was migrated yet"
+    raise UnknownRun(what, hint="inv migrate.list shows those that are known.")
+
+
+@contextmanager
+def only_one(state_dir: Path) -> Iterator[None]:
+    """Hold the lock, or AlreadyRunning with who does.
+
+    A lock of the kernel on a file: it ends with its process, however that ends, so that it needs no expiry and
+    a crash leaves none. It holds on one machine; two machines at once would lose nothing, since a MOVE
+    hands a key over once.
+    """
+    folder = state_dir / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / LOCK).open("a+", encoding="utf-8")
+    except OSError as error:
+        raise JournalFailed(
+            f"can't use {folder}: {error.strerror}", hint="Nothing was moved. The folder must be writable."
+        ) from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise AlreadyRunning(
+                f"another migration is under way: {file.read().strip()}", hint="Wait until it has ended, or end it."
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
+        file.flush()
+        yield
+
+
+def _apply(state: RunState, line: Mapping[str, Any]) -> None:
+    match line["event"]:
+        case "began":
+            state.began_at, state.server = line["at"], line["server"]
+            state.archive_id = line["archive"]
+        case "reserved":
+            plan = state.plans.setdefault(line["plan"], PlanState())
+            plan.reserved = max(plan.reserved, line["until"])
+            plan.done = max(plan.done, line["done"])
+        case "moved":
+            state.plans.setdefault(line["plan"], PlanState()).moved = True
+        case "stayed":
+            for key in line["keys"]:
+                state.stayed[key.encode("latin-1"), line["number"]] = line["reason"]
+        case "displaced":
+            for key in line["keys"]:
+                state.displaced[key.encode("latin-1"), line["number"]] = line["aside"]
+        case "ended":
+            state.ended_at, state.outcome = line["at"], line["outcome"]
+
+
+def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    with path.open("rb") as file:
+        for line in file:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                # Torn by a crash: it was never relied on.
+                continue
+
+
+def _open_to_add(path: Path) -> TextIO:
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.write(descriptor, b"\n")
+    if not size:
+        sync_folder(path.parent)
+    return os.fdopen(descriptor, "a", encoding="utf-8")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
