@@ -24,6 +24,7 @@ It finds what went wrong by accident. It is not a signature: that is the archive
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -81,7 +82,7 @@ class KeyDigests:
                 form = quick(entry.data, entry.value_at, entry.end)
             if form is None:
                 form = form_of(entry.content())
-        except (BadPacking, BadEncoding, OverflowError) as error:
+        except (BadPacking, BadEncoding, OverflowError, struct.error) as error:
             raise MalformedRecord(
                 f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
             ) from error

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable
 
 _STEP = 32
-_LONGEST = 1024
+_LONGEST = 512
 """Strings of this length and longer are not usual; a multiple of 256."""
 
 
@@ -88,6 +88,12 @@ def usual_entries() -> re.Pattern[bytes]:
 
 
 @functools.cache
+def walked_heads() -> re.Pattern[bytes]:
+    """Groups: expiry, type and key of an entry whose end is found by walking: sets, streams."""
+    return re.compile(rb"(?:\xfc(.{8}))?([\x02\x13\x15])(" + _NAME + b")", re.DOTALL)
+
+
+@functools.cache
 def stored_strings() -> re.Pattern[bytes]:
     """Group: a string as it is stored."""
     return _findall(b"(" + _stored() + b")")
@@ -100,11 +106,15 @@ def scored_strings() -> re.Pattern[bytes]:
 
 
 @functools.cache
-def table_records(strings: int, *, scored: bool) -> re.Pattern[bytes]:
-    """Groups: a record of a hash table whose strings are stored uncompressed; of others the strings, the rest."""
-    rest = b".{8}" if scored else b""
-    plain = b"(" + _plain() * strings + rest + b")"
-    return _findall(plain + b"|" + (b"(" + _stored() + b")") * strings + b"(" + rest + b")")
+def plain_records(strings: int, *, scored: bool) -> re.Pattern[bytes]:
+    """Group: a record of a hash table whose strings are stored uncompressed."""
+    return _findall(b"(" + _plain() * strings + (b".{8}" if scored else b"") + b")")
+
+
+@functools.cache
+def stored_records(strings: int, *, scored: bool) -> re.Pattern[bytes]:
+    """Groups: the strings of a record, as they are stored, and the rest."""
+    return _findall((b"(" + _stored() + b")") * strings + b"(" + (b".{8}" if scored else b"") + b")")
 
 
 _TOKEN_TEXT = b"|".join(_byte(0x80 | length) + b".{%d}" % (length + 1) for length in _common_first(range(64)))

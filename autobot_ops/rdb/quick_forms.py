@@ -13,8 +13,10 @@ from types import MappingProxyType
 from autobot_ops.rdb.canonical import MOST_RECORDS, plain_form
 from autobot_ops.rdb.content import LARGE, short, whole
 from autobot_ops.rdb.grammar import listpack_scores, scored_strings, stored_strings
+from autobot_ops.rdb.layout import STRING
 from autobot_ops.rdb.packed import INTSET_FORMATS, INTSET_HEADER, listpack_body, listpack_records
-from autobot_ops.rdb.skipping import read_length
+from autobot_ops.rdb.quick_streams import walk_stream
+from autobot_ops.rdb.skipping import read_length, skip_records
 from autobot_ops.rdb.tokens import (
     LISTPACK_HEADER,
     BadPacking,
@@ -29,6 +31,8 @@ PackedForm = Callable[[bytes], "bytes | None"]
 """From a packed value."""
 QuickForm = Callable[[bytes, int, int], "bytes | None"]
 """From a serialised value: where it stands, and where it ends."""
+Walk = Callable[[bytes, int], "tuple[bytes, int] | None"]
+"""From a serialised value whose end isn't known: its form, and the end; IndexError where `data` ends first."""
 
 _COMPRESSED = 0xC3
 _pack_score = struct.Struct("<d").pack
@@ -67,14 +71,15 @@ def _set_of_integers(blob: bytes) -> bytes | None:
 
 def _sorted_set(blob: bytes) -> bytes | None:
     listpack_body(blob)
-    records = []
+    found = listpack_scores().findall(blob, LISTPACK_HEADER, len(blob) - 1)
+    if found and not found[-1][0]:
+        return None
     try:
-        for member, text, number in listpack_scores().findall(blob, LISTPACK_HEADER, len(blob) - 1):
-            if not member:
-                return None
-            # -0 becomes 0, as everywhere.
-            score = float(text[1:-1]) if text else number_of(number)
-            records.append(member + _pack_score(score + 0.0))
+        # -0 becomes 0, as everywhere.
+        records = [
+            member + _pack_score((float(text[1:-1]) if text else number_of(number)) + 0.0)
+            for member, text, number in found
+        ]
     except ValueError as error:
         raise BadPacking("a sorted set's score that is no number") from error
     return _bag(records)
@@ -111,14 +116,29 @@ def _is_small(count: int, size: int) -> bool:
     return 0 < count <= MOST_RECORDS and size <= LARGE
 
 
-def _set_table(data: bytes, position: int, end: int) -> bytes | None:
+def _walk_set(data: bytes, position: int) -> tuple[bytes, int] | None:
     count, position = read_length(data, position)
+    end, left = skip_records(data, position, min(count, MOST_RECORDS), (STRING,))
+    if left:
+        raise IndexError
     if not _is_small(count, end - position):
         return None
     members = stored_strings().findall(data, position, end)
     if len(members) != count or not members[-1]:
         return None
-    return _bag([plain_form(each) if each[0] == _COMPRESSED else each for each in members])
+    form = _bag([plain_form(each) if each[0] == _COMPRESSED else each for each in members])
+    return None if form is None else (form, end)
+
+
+WALKS: Mapping[int, Walk] = MappingProxyType({2: _walk_set, 19: walk_stream(2), 21: walk_stream(3)})
+
+
+def _walked(walk: Walk) -> QuickForm:
+    def quick(data: bytes, position: int, end: int) -> bytes | None:
+        found = walk(data, position)
+        return found[0] if found is not None and found[1] == end else None
+
+    return quick
 
 
 _HEADS = tuple(bytes((0x80 | length,)) for length in range(0x40))
@@ -157,10 +177,10 @@ def _sorted_set_table(data: bytes, position: int, end: int) -> bytes | None:
 QUICK_FORMS: Mapping[int, QuickForm] = MappingProxyType(
     {
         0: _string,
-        2: _set_table,
         4: _hash_table,
         5: _sorted_set_table,
         18: _list_in_one_node,
+        **{code: _walked(walk) for code, walk in WALKS.items()},
         **{code: _packed(form) for code, form in PACKED_FORMS.items() if code != 18},
     }
 )
