@@ -1,0 +1,1 @@
+"""Archives: what a backup takes, and how it is kept."""
