@@ -2,7 +2,7 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import backup, configuration, database, demo, images, lifecycle, secrets
+from autobot_ops.verbs import backup, configuration, database, demo, images, lifecycle, migrate, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
@@ -12,5 +12,6 @@ namespace = Collection(
     database.database,
     demo.demo,
     images.requirements,
+    migrate.migrate,
     secrets.secrets,
 )

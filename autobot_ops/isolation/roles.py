@@ -42,8 +42,10 @@ MONITOR = (
 BACKUP = ("+replconf", "+sync")
 """The replication stream and nothing else. It carries all data by nature: guard this password most."""
 
-MIGRATE = (*READS_EVERY_KEY, "+ping", "+move")
-"""Its only writing command is MOVE, which changes no value and overwrites none."""
+MIGRATE = (*READS_EVERY_KEY, "+ping", "+move", "+info", "+client|list")
+"""Its only writing command is MOVE, which changes no value and overwrites none. CLIENT LIST names the clients
+that still write legacy keys.
+"""
 
 RESTORE = (
     *READS_EVERY_KEY, "+ping", "+info", "+restore", "+flushdb", "+unlink",

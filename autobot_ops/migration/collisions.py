@@ -20,6 +20,8 @@ def find_collisions(
 
     `blocks` gives the plan's blocks anew each time. Memory: a 256th of the targets' keys.
     """
+    if not targets.records:
+        return ()
     planned = DigestSpool(folder)
     try:
         for block in blocks():

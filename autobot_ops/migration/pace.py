@@ -22,9 +22,11 @@ class Pace:
     units: int = MOST_UNITS
     in_flight: int = 2
     waits: list[float] = field(default_factory=list)
+    latest: float = 0.0
 
     def observe(self, seconds: float) -> None:
         """Somebody else waited so long for an answer."""
+        self.latest = seconds
         if len(self.waits) < MOST_SAMPLES:
             self.waits.append(seconds)
         if seconds > SLOW_SECONDS:

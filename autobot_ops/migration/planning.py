@@ -1,4 +1,4 @@
-"""Making a plan from the server's stream, read once: the safety archive is a copy of the same bytes.
+"""Making a plan from the server's stream, read once, while the same bytes are copied into the safety archive.
 
 Memory doesn't grow with the number of keys: names go to the plan file, digests of what the targets hold to
 a spool.
@@ -6,182 +6,107 @@ a spool.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from autobot_ops.backup.stream_copy import CopiedDatabase, CopiedStream, Progress
 from autobot_ops.migration.collisions import find_collisions
 from autobot_ops.migration.digest_spool import DigestSpool
 from autobot_ops.migration.plan import (
-    LargestKey,
     MigrationPlan,
     Part,
     SectionPlan,
     ServerIdentity,
-    Unrouted,
     add_parts,
     section_plan,
     shown,
     stays,
 )
-from autobot_ops.migration.plan_file import PlanFile, PlanWriter, SectionWriter
+from autobot_ops.migration.plan_file import PlanWriter, SectionWriter
 from autobot_ops.migration.routes import GARBAGE, SOURCE_NUMBER, Routes
-from autobot_ops.rdb.entry import Entry
-from autobot_ops.rdb.fingerprint import Fingerprinter, KeyDigests
+from autobot_ops.migration.tally import Tally, UnroutedKeys, part_of
+from autobot_ops.rdb.counting import DatabaseCount
+from autobot_ops.rdb.fingerprint import Fingerprint, KeyDigests
+from autobot_ops.rdb.listing import KeyListing
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Output, Splitter
-from autobot_ops.rdb.summary import Summary
+from autobot_ops.rdb.summary import LARGEST
 from autobot_ops.rdb.window import Source
 
-Progress = Callable[[int, int], object]
-"""Called with the bytes of the stream and the keys that have gone by."""
 
-MOST_PREFIXES = 500
-EXAMPLES = 3
-OTHER_PREFIX = "…"
+@dataclass(frozen=True)
+class Purpose:
+    """What a plan is made for, as it is written into it."""
+
+    plan_id: str
+    server: ServerIdentity
+    catalog_digest: str
 
 
-class SafetyArchive(Protocol):
-    """Takes a copy of the stream, and makes an archive of it when the stream has ended well.
+def nowhere(_number: int) -> Output | None:
+    """No copy of any database is kept."""
+    return None
 
-    The seam to `autobot_ops.backup`: outputs take RDB files as `Splitter` writes them.
+
+class PlanMaker:
+    """Reads a stream into a plan. `copy` has the shape of `backup.stream_copy.copy_stream`, so whoever makes
+    archives by that can give a plan on the way; called again (the stream broke off), it begins anew.
     """
 
-    def open_database(self, number: int, /) -> Output | None:
-        """What the file of a database is written to; None where it isn't kept."""
-        ...
+    def __init__(self, routes: Routes, path: Path, purpose: Purpose) -> None:
+        self._routes = routes
+        self._path = path
+        self._purpose = purpose
 
-    def open_instance(self) -> Output | None:
-        """What the instance's file (function libraries) is written to."""
-        ...
+    def copy(
+        self,
+        source: Source,
+        wanted: Collection[int] = (),
+        open_database: Callable[[int], Output | None] = nowhere,
+        open_instance: Callable[[], Output | None] | None = None,
+        *,
+        progress: Progress | None = None,
+    ) -> CopiedStream:
+        """Read `source` to its end, copy the wanted databases as copy_stream does, and write the plan.
 
-    def commit(self, reader: Reader, databases: Mapping[int, Part], /) -> str:
-        """All files are complete: make them an archive, on disk for good. Its id."""
-        ...
-
-    def abort(self) -> None:
-        """Leave nothing; harmless after `commit`."""
-        ...
-
-
-class Tally:
-    """Adds up a set of keys."""
-
-    def __init__(self, began_at: int) -> None:
-        self.prints = Fingerprinter(began_at)
-        self.summary = Summary()
-
-    def part(self) -> Part:
-        """What they add up to."""
-        return Part(
-            keys=self.summary.keys,
-            keys_with_expiry=self.summary.keys_with_expiry,
-            bytes=self.summary.size,
-            fingerprint=self.prints.fingerprint,
-            expiring=self.prints.expiring,
-            largest=tuple(
-                LargestKey(key=shown(each.key), kind=each.kind, bytes=each.size)
-                for each in self.summary.largest
-            ),
+        Raises as copy_stream, and JournalFailed where the plan can't be written; then there is none.
+        """
+        splitter = Splitter(
+            source, lambda number: open_database(number) if number in wanted else None, open_instance
         )
-
-
-class UnroutedKeys:
-    """Counts keys by what their names begin with; memory is bounded by MOST_PREFIXES."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[bytes] = Counter()
-        self._examples: dict[bytes, list[bytes]] = {}
-
-    def add(self, key: bytes) -> None:
-        """Count a key."""
-        prefix = prefix_of(key)
-        if prefix not in self._counts and len(self._counts) >= MOST_PREFIXES:
-            prefix = b""
-        self._counts[prefix] += 1
-        examples = self._examples.setdefault(prefix, [])
-        if len(examples) < EXAMPLES:
-            examples.append(key)
-
-    def found(self) -> tuple[Unrouted, ...]:
-        """The prefixes, the most frequent first."""
-        return tuple(
-            Unrouted(
-                prefix=shown(prefix) if prefix else OTHER_PREFIX,
-                keys=count,
-                examples=tuple(map(shown, self._examples[prefix])),
+        plan = PlanWriter(self._path)
+        spool = DigestSpool(self._path.parent)
+        try:
+            collector = _Collector(splitter.reader, self._routes, plan, spool, progress)
+            collector.run()
+            splitter.finish()
+            for number in sorted(set(wanted) - set(splitter.writers)):
+                output = open_database(number)
+                if output is not None:
+                    splitter.add_empty(number, output)
+            sections = collector.sections()
+            collisions = find_collisions(plan.written, sections, spool, self._path.parent)
+            facts = MigrationPlan(
+                id=self._purpose.plan_id,
+                origin="stream",
+                server=self._purpose.server,
+                catalog_digest=self._purpose.catalog_digest,
+                routes=self._routes.router.patterns,
+                began_at=splitter.reader.began_at,
+                stream_bytes=splitter.reader.window.offset,
+                sections=sections,
+                stays=collector.staying(),
+                before={number: part_of(count) for number, count in collector.others.items()},
+                unrouted=collector.unrouted.found(),
+                garbage=tuple(map(shown, collector.garbage)),
+                collisions=collisions,
             )
-            for prefix, count in self._counts.most_common()
-        )
-
-
-def prefix_of(key: bytes) -> bytes:
-    """What stands before the first colon, slash, dot, dash or underscore, with it; else up to 16 bytes."""
-    for index, byte in enumerate(key[:64]):
-        if byte in b":/.-_":
-            return key[: index + 1]
-    return key[:16]
-
-
-def read_plan(
-    source: Source,
-    routes: Routes,
-    path: Path,
-    *,
-    plan_id: str,
-    server: ServerIdentity,
-    catalog_digest: str,
-    archive: SafetyArchive | None = None,
-    progress: Progress | None = None,
-) -> tuple[PlanFile, str]:
-    """Read a stream to its end and write the plan of it to `path`: the plan, and the archive's id ("" = none).
-
-    Raises what the source raises, DamagedRdb, UnsupportedRdb, JournalFailed, and what the archive raises;
-    then no plan is there, and no archive.
-    """
-    splitter = _Watched(
-        source,
-        archive.open_database if archive else lambda _: None,
-        archive.open_instance if archive else None,
-    )
-    plan = PlanWriter(path)
-    spool = DigestSpool(path.parent)
-    try:
-        collector = _Collector(splitter.reader, routes, plan, spool, progress)
-        collector.run(splitter)
-        archive_id = archive.commit(splitter.reader, collector.whole()) if archive else ""
-        sections = collector.sections()
-        facts = MigrationPlan(
-            id=plan_id,
-            origin="stream",
-            server=server,
-            catalog_digest=catalog_digest,
-            routes=routes.router.patterns,
-            began_at=splitter.reader.began_at,
-            stream_bytes=splitter.reader.window.offset,
-            sections=sections,
-            stays=collector.staying(),
-            before={number: tally.part() for number, tally in collector.others.items()},
-            unrouted=collector.unrouted.found(),
-            garbage=tuple(map(shown, collector.garbage)),
-            collisions=find_collisions(plan.written, sections, spool, path.parent) if spool.records else (),
-        )
-        plan.finish(facts.model_dump(mode="json"))
-        return PlanFile(path), archive_id
-    finally:
-        plan.discard()
-        spool.close()
-        if archive is not None:
-            archive.abort()
-
-
-class _Watched(Splitter):
-    """A splitter whose entries are counted by somebody else."""
-
-    def __iter__(self) -> Iterator[Entry]:
-        yield from self.reader
-        self._finish()
+            plan.finish(facts.model_dump(mode="json"))
+            return _copied(splitter, collector.whole(), wanted)
+        finally:
+            plan.discard()
+            spool.close()
 
 
 class _Collector:
@@ -196,82 +121,130 @@ class _Collector:
         self._spool = spool
         self._progress = progress
         self._targets = {each.database_number for each in routes.sections} - {SOURCE_NUMBER}
+        self._takers: dict[int, KeyListing | DatabaseCount] = {}
         self._tallies: list[Tally] = []
-        self._stray = Tally(0)
-        self.others: dict[int, Tally] = {}
+        self._strays: Tally | None = None
+        self._writers: list[SectionWriter | None] = []
+        self._planned = 0
+        self.others: dict[int, Tally | DatabaseCount] = {}
         self.unrouted = UnroutedKeys()
         self.garbage: list[bytes] = []
-        self._keys = 0
 
-    def run(self, splitter: Splitter) -> None:
-        """Take every entry of the stream."""
-        reader, routes = self._reader, self._routes
-        section_of = routes.section_of
-        digest_of = None
-        others = None
-        began_at = 0
-        writers: list[SectionWriter | None] = []
-        for entry in splitter:
-            if digest_of is None:
-                digest_of = KeyDigests(reader.dialect).of
-                began_at = reader.began_at
-                self._tallies = [Tally(began_at) for _ in routes.sections]
-                self._stray = Tally(began_at)
-                writers = [
-                    None if stays(each) else self._plan.section(index, each.database_number)
-                    for index, each in enumerate(routes.sections)
-                ]
-            digest = digest_of(entry)
-            if entry.database == SOURCE_NUMBER:
-                section = section_of(entry.key)
-                if section is None:
-                    tally = self._stray
-                    self._note_stray(entry.key)
-                else:
-                    tally = self._tallies[section]
-                    writer = writers[section]
-                    if writer is not None:
-                        writer.add(entry.key, digest, entry.expires_at)
-            else:
-                others = self.others.get(entry.database)
-                if others is None:
-                    others = self.others[entry.database] = Tally(began_at)
-                tally = others
-                if entry.database in self._targets:
-                    self._spool.add(entry.database, entry.key, digest)
-            tally.prints.add(digest, entry.expires_at)
-            tally.summary.add(entry)
-            self._keys += 1
-            if self._progress is not None and not self._keys & 0x3FFF:
-                self._progress(reader.window.offset, self._keys)
+    def run(self) -> None:
+        """Take every key of the stream."""
+        self._reader.taker = self._taker
+        for entry in self._reader:
+            self._taker(entry.database).add(entry)
 
-    def _note_stray(self, key: bytes) -> None:
+    def _taker(self, number: int) -> KeyListing | DatabaseCount:
+        taker = self._takers.get(number)
+        if taker is None:
+            taker = self._takers[number] = self._make_taker(number)
+        return taker
+
+    def _make_taker(self, number: int) -> KeyListing | DatabaseCount:
+        dialect, began_at = self._reader.dialect, self._reader.began_at
+        digests = KeyDigests(dialect)
+        if number == SOURCE_NUMBER:
+            self._tallies = [Tally(dialect, began_at) for _ in self._routes.sections]
+            self._strays = Tally(dialect, began_at)
+            self._writers = [
+                None if stays(each) else self._plan.section(index, each.database_number)
+                for index, each in enumerate(self._routes.sections)
+            ]
+            return KeyListing(digests, self._take_source_key)
+        if number not in self._targets:
+            self.others[number] = count = DatabaseCount(digests, began_at)
+            return count
+        tally = self.others[number] = Tally(dialect, began_at)
+        add, spool = tally.add, self._spool.add
+
+        def take_target_key(key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
+            add(key, digest, expires_at, size, code)
+            spool(number, key, digest)
+
+        return KeyListing(digests, take_target_key)
+
+    def _take_source_key(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
+        section = self._routes.section_of(key)
+        if section is None:
+            self._take_stray(key, digest, expires_at, size, code)
+            return
+        self._tallies[section].add(key, digest, expires_at, size, code)
+        writer = self._writers[section]
+        if writer is not None:
+            writer.add(key, digest, expires_at)
+            self._planned += 1
+            if self._progress is not None and not self._planned & 0x3FFF:
+                self._progress(self._reader.window.offset, self._planned)
+
+    def _take_stray(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
+        assert self._strays is not None  # noqa: S101 (for the type checker: made with the taker)
+        self._strays.add(key, digest, expires_at, size, code)
         if key in GARBAGE:
             self.garbage.append(key)
         else:
             self.unrouted.add(key)
 
     def sections(self) -> tuple[SectionPlan, ...]:
-        """The sections that move, all of the routes', so that their places are those of the plan."""
-        tallies = self._tallies or [Tally(0) for _ in self._routes.sections]
+        """All sections of the routes, so that their places are those in the plan; those that stay are empty."""
+        parts = [part_of(tally) for tally in self._tallies] or [Part()] * len(self._routes.sections)
         return tuple(
-            section_plan(section, Part() if stays(section) else tally.part())
-            for section, tally in zip(self._routes.sections, tallies, strict=True)
+            section_plan(section, Part() if stays(section) else part)
+            for section, part in zip(self._routes.sections, parts, strict=True)
         )
 
     def staying(self) -> Part:
         """What stays in database 0: its own keys and those that nobody claims."""
-        return add_parts(
-            [self._stray.part()]
-            + [
-                tally.part()
-                for section, tally in zip(self._routes.sections, self._tallies, strict=False)
-                if stays(section)
-            ]
-        )
+        own = [
+            part_of(tally)
+            for section, tally in zip(self._routes.sections, self._tallies, strict=False)
+            if stays(section)
+        ]
+        return add_parts([*own, *([part_of(self._strays)] if self._strays else [])])
 
-    def whole(self) -> Mapping[int, Part]:
-        """Every database as it is in the stream, for the archive."""
-        source = add_parts(tally.part() for tally in (self._stray, *self._tallies))
-        found = {number: tally.part() for number, tally in self.others.items()}
-        return {SOURCE_NUMBER: source, **found} if source.keys else found
+    def whole(self) -> Mapping[int, list[Tally | DatabaseCount]]:
+        """Every database as it is in the stream, in parts."""
+        found: dict[int, list[Tally | DatabaseCount]] = {each: [count] for each, count in self.others.items()}
+        if self._strays is not None:
+            found[SOURCE_NUMBER] = [self._strays, *self._tallies]
+        return found
+
+
+def _copied(
+    splitter: Splitter, counts: Mapping[int, list[Tally | DatabaseCount]], wanted: Collection[int]
+) -> CopiedStream:
+    reader = splitter.reader
+    databases = {}
+    for number in sorted(wanted):
+        parts = counts.get(number, [])
+        expiring: dict[int, Fingerprint] = {}
+        for part in parts:
+            for ends_at, fingerprint in part.prints.expiring.items():
+                expiring[ends_at] = expiring.get(ends_at, Fingerprint()) + fingerprint
+        databases[number] = CopiedDatabase(
+            number,
+            sum(part.summary.keys for part in parts),
+            sum(part.summary.keys_with_expiry for part in parts),
+            splitter.writers[number].size,
+            sum((part.prints.fingerprint for part in parts), Fingerprint()),
+            expiring,
+            tuple(sorted((key for part in parts for key in part.summary.largest), reverse=True)[:LARGEST]),
+        )
+    return CopiedStream(
+        header=reader.header.decode("ascii"),
+        fields={_text(name): _text(value) for name, value in reader.fields.items()},
+        began_at=reader.began_at,
+        bytes=reader.window.offset,
+        databases=databases,
+        unwanted={
+            number: sum(part.summary.keys for part in parts)
+            for number, parts in sorted(counts.items())
+            if number not in wanted
+        },
+        instance_bytes=splitter.instance_writer.size if splitter.instance_writer else None,
+    )
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from autobot_ops.catalog.load import UnknownName
 from autobot_ops.catalog.models import Database
@@ -97,6 +98,15 @@ def parse_route(text: str) -> tuple[str, str]:
             f"'{text}' is no route", hint="Write it as PATTERN=DATABASE, such as --route 'old:*=knowledge'."
         )
     return pattern, name.strip()
+
+
+def read_rules(path: str) -> list[tuple[str, str]]:
+    """The routes of a rules file; InvalidRoute where it can't be read or a line is none."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidRoute(f"can't read the rules {path}: {error}", hint="A line is PATTERN=DATABASE.") from error
+    return parse_rules(text, path)
 
 
 def parse_rules(text: str, name: str) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -100,6 +101,16 @@ class RunFolder:
                 hint="No key was moved that it doesn't have. Make room, and run inv migrate again.",
             ) from error
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is a journal."""
+        return (self.path / JOURNAL).exists()
+
+    def discard(self) -> None:
+        """Remove it with all that is in it."""
+        self.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
     def close(self) -> None:
         """Let go of the journal."""
         if self._journal is not None:
@@ -126,7 +137,7 @@ def stayed_facts(keys: Iterable[bytes], number: int, reason: str) -> dict[str, o
 
 def new_run(state_dir: Path, moment: datetime) -> RunFolder:
     """Make the folder of a new run, named by the moment."""
-    path = state_dir / FOLDER / moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3].__add__("Z")
+    path = state_dir / FOLDER / (moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z")
     try:
         path.mkdir(parents=True, mode=0o700)
         sync_folder(path.parent)

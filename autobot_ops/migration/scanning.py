@@ -14,7 +14,7 @@ from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.errors import MoveRefused
 from autobot_ops.migration.plan import MigrationPlan, Part, SectionPlan, ServerIdentity, shown, stays
 from autobot_ops.migration.plan_file import PlanFile, PlanWriter
-from autobot_ops.migration.planning import UnroutedKeys
+from autobot_ops.migration.tally import UnroutedKeys
 from autobot_ops.migration.routes import GARBAGE, SOURCE_NUMBER, Routes
 
 SCAN_COUNT = 500

@@ -15,8 +15,8 @@ from autobot_ops.backup.plan import PlannedArchive
 from autobot_ops.backup.postgres import dump_database
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
-from autobot_ops.backup.stream_copy import Progress
-from autobot_ops.backup.taking import Sealing, ServerState, take_archives
+from autobot_ops.backup.stream_copy import Progress, copy_stream
+from autobot_ops.backup.taking import CopyStream, Sealing, ServerState, Sources, take_archives
 from autobot_ops.rdb.errors import StreamEndedEarly
 from autobot_ops.rdb.stream import ReplicationStream
 from autobot_ops.stack.image_inputs import project_version
@@ -89,10 +89,15 @@ def run_backup(
     progress: Progress,
     say: Callable[[str], object],
     warn: Callable[[str], object],
+    copy: CopyStream = copy_stream,
+    sources: Sources | None = None,
+    place: LocalPlace | None = None,
 ) -> list[Manifest]:
-    """Take the planned archives into the local folder. Raises as taking.take_archives, and BackupRunning."""
+    """Take the planned archives, by default of the stack and into its local folder. Raises as
+    taking.take_archives, and BackupRunning.
+    """
     settings = stack.settings
-    place = local_place(stack)
+    place = place or local_place(stack)
     with place.lock():
         for name in place.clear_garbage():
             say(f"cleared away {name}, which was never finished")
@@ -110,11 +115,12 @@ def run_backup(
 
         return take_archives(
             plan,
-            StackSources(stack),
+            sources or StackSources(stack),
             place,
             Sealing(keys, recipients),
             Origin(settings.project, project_version(settings.root), stack.catalogs.digest),
             now=lambda: datetime.now(UTC),
             progress=progress,
             on_retry=retrying,
+            copy=copy,
         )
