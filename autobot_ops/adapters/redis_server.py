@@ -123,7 +123,8 @@ def endpoint_from_url(url: str) -> rdb.Endpoint:
         host, port = None, 0
     if parts.scheme not in {"redis", "rediss"} or not host:
         raise InvalidAddress(
-            "not the address of a Redis server", hint="Use redis://USER:PASSWORD@HOST:PORT, or rediss://… for TLS."
+            "not the address of a Redis server",
+            hint="Use redis://USER:PASSWORD@HOST:PORT, or rediss://… for TLS.",
         )
     return rdb.Endpoint(
         host,

@@ -26,7 +26,7 @@ def find_collisions(
     try:
         for block in blocks():
             number = sections[block.place.section].database_number
-            for key, digest in zip(block.keys(), block.digests, strict=True):
+            for key, digest in zip(block.names(), block.digests, strict=True):
                 planned.add(number, key, digest)
         equal: Counter[int] = Counter()
         different: Counter[int] = Counter()
@@ -69,7 +69,7 @@ def _names_of(
     names = {}
     for block in blocks:
         number = sections[block.place.section].database_number
-        for key in block.keys():
+        for key in block.names():
             place = (hash(key), number)
             if place in wanted:
                 names[place] = key

@@ -71,7 +71,8 @@ class Connection:
         """Many commands' answers, sent at once."""
         if not commands:
             return []
-        self.send(b"".join(hiredis.pack_command(tuple(words)) for words in commands))
+        # Its type stub takes a tuple of one word.
+        self.send(b"".join(hiredis.pack_command(tuple(words)) for words in commands))  # type: ignore[arg-type]
         return self.replies(len(commands))
 
     def send(self, data: bytes) -> None:

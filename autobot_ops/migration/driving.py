@@ -11,26 +11,40 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autobot_ops import frontend
-from autobot_ops.errors import ConfigurationError, Interrupted
-from autobot_ops.migration.errors import NotAllMoved
+from autobot_ops.errors import ConfigurationError
+from autobot_ops.migration.errors import AlreadyRolledBack, NotAllMoved, PlanDoesNotFit
 from autobot_ops.migration.pace import Pace
-from autobot_ops.migration.plan import MigrationPlan
+from autobot_ops.migration.plan import MigrationPlan, shown
 from autobot_ops.migration.plan_file import PlanFile
 from autobot_ops.migration.report import (
     PLAN_COLUMNS,
     REPORT_COLUMNS,
+    SHOWN_KEYS,
     plan_remarks,
     plan_rows,
     report_document,
     report_lines,
     report_rows,
+    rollback_document,
+    rollback_lines,
 )
-from autobot_ops.migration.run_folder import DONE, PARTLY, RunFolder, only_one
+from autobot_ops.migration.rolling_back import IN_THE_WAY, changed_since, take_back_keys
+from autobot_ops.migration.run_folder import (
+    PARTLY,
+    REPORT,
+    ROLLBACK_REPORT,
+    ROLLED_BACK,
+    ROLLING_BACK,
+    RunFolder,
+    find_run,
+    only_one,
+)
 from autobot_ops.migration.running import Run, Telling
 from autobot_ops.migration.server import Observed
 from autobot_ops.migration.session import Session, TakeArchives, refuse_collisions
 from autobot_ops.migration.stopping import stop_request
 
+WATCH_SECONDS = 1.0
 CONFLICT_CHOICES = ("fail", "skip")
 
 
@@ -93,7 +107,12 @@ def migrate_keys(session: Session, options: Options, archives: MakeArchives | No
             if facts.keys:
                 frontend.confirm(f"move {facts.keys:,} keys?", assume_yes=options.assume_yes)
             run.write(
-                "began", server=str(session.commands), keys=facts.keys, archive=archive_id, sync=True
+                "began",
+                server=str(session.commands),
+                replication_ids=observed.identity.replication_ids,
+                keys=facts.keys,
+                archive=archive_id,
+                sync=True,
             )
         else:
             session.check_fit(plan, facts, observed)
@@ -104,7 +123,7 @@ def _begin(
     session: Session, options: Options, archives: MakeArchives | None, observed: Observed
 ) -> tuple[RunFolder, str, bool]:
     """The run to carry out: (its folder, the safety archives' ids, whether it was begun before)."""
-    unfinished = session.unfinished()
+    unfinished = session.unfinished(observed)
     if unfinished is not None:
         frontend.say(f"going on with the migration {unfinished.id}")
         return unfinished, "", True
@@ -129,7 +148,12 @@ def _begin(
         if archives is not None and not options.dry_run:
             taker = archives(progress=tell, say=frontend.say, warn=frontend.warn)
         run, archive_id = session.make_plan(
-            observed, moment, archives=taker, may_scan=archives is None or options.dry_run, progress=tell, say=frontend.say
+            observed,
+            moment,
+            archives=taker,
+            may_scan=archives is None or options.dry_run,
+            progress=tell,
+            say=frontend.say,
         )
     return run, archive_id, False
 
@@ -157,7 +181,12 @@ def _carry_out(session: Session, options: Options, run: RunFolder, observed: Obs
             work.set(done, f"others wait {pace.latest * 1000:.1f} ms")
 
         going = Run(
-            run, session.routes, session.commands, pace, stop=stop, telling=Telling(moving=tell, say=frontend.say)
+            run,
+            session.routes,
+            session.commands,
+            pace,
+            stop=stop,
+            telling=Telling(moving=tell, say=frontend.say),
         )
         stack.callback(going.close)
         going.move()
@@ -169,22 +198,38 @@ def _carry_out(session: Session, options: Options, run: RunFolder, observed: Obs
 
 
 def _watch(going: Run, session: Session, stop: Callable[[], bool]) -> None:
-    raise NotImplementedError
+    """Sweep again and again until Ctrl-C, and say which clients write legacy keys."""
+    told: set[str] = set()
+    frontend.say("watching database 0; Ctrl-C ends it")
+    while not stop():
+        began = time.monotonic()
+        result = going.sweep()
+        if result.moved:
+            frontend.say(f"moved {result.moved:,} keys that were written meanwhile")
+            for writer in session.writers():
+                if writer not in told:
+                    told.add(writer)
+                    frontend.say(f"works in database 0: {writer}")
+        while not stop() and time.monotonic() - began < WATCH_SECONDS:
+            time.sleep(0.05)
 
 
 def _finish(session: Session, going: Run, options: Options, before: Observed) -> None:
     """Journal how it ended, keep the report and show it."""
-    state = going.folder.state()
-    document = report_document(going.folder.id, going.facts, state, going.outcome, going.pace, "")
-    partly = bool(document["in_the_way"]) or bool(document["differing"])
-    document["result"] = PARTLY if partly else DONE
+    outcome = going.outcome
+    changes = session.observe().changes_since(before)
+    if changes is not None:
+        changes = max(0, changes - outcome.moved - outcome.swept)
+    document = report_document(
+        going.folder.id, going.facts, going.folder.state(), outcome, going.pace, changes_by_others=changes
+    )
     going.folder.write("ended", outcome=document["result"], sync=True)
     going.folder.keep_report(document)
     show_report(document, options.as_json)
-    if partly:
+    if document["result"] == PARTLY:
         raise NotAllMoved(
-            f"{len(document['in_the_way']):,} keys were left, {len(document['differing'])} databases differ",
-            hint=f"The report names them: {going.folder.path / 'report.json'}",
+            f"{len(document['in_the_way']):,} keys were left, {len(document['differences']):,} differ from the plan",
+            hint=f"The report names them: {going.folder.path / REPORT}",
         )
 
 
@@ -199,7 +244,43 @@ def show_report(document: dict[str, Any], as_json: bool) -> None:
 
 
 def take_back(session: Session, options: Options, run_id: str) -> None:
-    raise NotImplementedError
-
-
-_ = (Interrupted, time)
+    """Take a run back. Raises UnknownRun, AlreadyRolledBack, and NotAllMoved where keys can't go back."""
+    with only_one(session.state_dir), ExitStack() as stack:
+        run = find_run(session.state_dir, run_id)
+        state = run.state()
+        stack.callback(run.close)
+        if state.outcome == ROLLED_BACK:
+            raise AlreadyRolledBack(
+                f"the migration {run.id} was taken back already", hint="inv migrate.list shows all."
+            )
+        if state.server != str(session.commands):
+            raise PlanDoesNotFit(
+                f"the migration {run.id} moved keys on {state.server}, not on {session.commands}",
+                hint="Name that server with --url.",
+            )
+        session.observe()
+        changed = changed_since(session, run, state)
+        for key, number, _ in changed[:SHOWN_KEYS]:
+            frontend.say(
+                f"changed since it was moved, goes back as it is now: {shown(key)} (database {number})"
+            )
+        if len(changed) > SHOWN_KEYS:
+            frontend.say(f"changed since: {len(changed) - SHOWN_KEYS:,} more")
+        frontend.confirm(f"take back the migration {run.id}?", assume_yes=options.assume_yes)
+        run.write("ended", outcome=ROLLING_BACK, sync=True)
+        work = stack.enter_context(frontend.work("moving back", unit="keys", total=state.planned))
+        stop = stack.enter_context(stop_request(lambda: frontend.say("finishing the window under way")))
+        result = take_back_keys(session.commands, run, stop=stop, progress=work.set)
+        run.write("ended", outcome=ROLLED_BACK, sync=True)
+        document = rollback_document(run.id, result, changed)
+        run.keep_report(document, ROLLBACK_REPORT)
+    if options.as_json:
+        frontend.emit_json(document)
+    else:
+        for line in rollback_lines(document):
+            frontend.result(line)
+    if result.counts[IN_THE_WAY]:
+        raise NotAllMoved(
+            f"{result.counts[IN_THE_WAY]:,} keys couldn't go back: database 0 has such keys again",
+            hint=f"The report names them: {run.path / ROLLBACK_REPORT}",
+        )

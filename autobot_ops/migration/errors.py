@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from autobot_ops.errors import ConfigurationError, Interrupted, PartlyDone, RefusedForSafety, ServiceUnreachable
+from autobot_ops.errors import (
+    ConfigurationError,
+    Interrupted,
+    PartlyDone,
+    RefusedForSafety,
+    ServiceUnreachable,
+)
 
-RESUME = "Every key is where the journal says. The same command goes on; inv migrate --rollback takes it back."
+RESUME = (
+    "Every key is where the journal says. The same command goes on; inv migrate --rollback takes it back."
+)
 
 
 class InvalidRoute(ConfigurationError):
@@ -41,6 +49,10 @@ class NoSafetyArchive(RefusedForSafety):
 
 class UnknownRun(ConfigurationError):
     """No migration of this id is known here."""
+
+
+class AlreadyRolledBack(RefusedForSafety):
+    """A run that was taken back before."""
 
 
 class JournalFailed(RefusedForSafety):

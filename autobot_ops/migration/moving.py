@@ -12,7 +12,6 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -24,7 +23,7 @@ from autobot_ops.migration.errors import RESUME, MigrationInterrupted, MoveRefus
 from autobot_ops.migration.looking import Found, Inspector
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan_file import UNIT_KEYS, PlanFile, unit_keys
-from autobot_ops.migration.run_folder import RunFolder, stayed_facts
+from autobot_ops.migration.run_folder import RunFolder, named
 from autobot_ops.rdb.stream import Endpoint
 
 RESERVED_KEYS = 1 << 18
@@ -149,7 +148,7 @@ class Mover:
             if not under_way:
                 return
             self._ask_probe()
-            self._take_answers(under_way, result, run)
+            self._take_answers(under_way, result, run, plan.path.name)
             journal.done = under_way.popleft().until
             if self._progress is not None:
                 self._progress(journal.done, pace)
@@ -166,7 +165,9 @@ class Mover:
                 until = min(place.position + at * UNIT_KEYS, place.position + place.keys)
                 yield _Window(units, until - begins, until, numbers[place.section])
 
-    def _take_answers(self, under_way: Sequence[_Window], result: Moved, run: RunFolder) -> None:
+    def _take_answers(
+        self, under_way: Sequence[_Window], result: Moved, run: RunFolder, plan_name: str
+    ) -> None:
         window = under_way[0]
         wanted = _REPLY * window.keys
         while len(self._received) < wanted:
@@ -182,9 +183,11 @@ class Mover:
                 self._refused(sum(each.keys for each in under_way))
             names = [key for unit in window.units for key in unit_keys(unit)]
             left = [key for index, key in enumerate(names) if answers[index * _REPLY + 1] == _LEFT]
-            self._look_at(left, window.number, result, run)
+            self._look_at(left, window.number, result, run, plan_name)
 
-    def _look_at(self, keys: Sequence[bytes], number: int, result: Moved, run: RunFolder) -> None:
+    def _look_at(
+        self, keys: Sequence[bytes], number: int, result: Moved, run: RunFolder, plan_name: str
+    ) -> None:
         """Find out why keys answered 0, and journal those that aren't where they should be."""
         reasons = self._inspector.look(keys, number)
         both = [key for key, reason in zip(keys, reasons, strict=True) if reason is Found.BOTH]
@@ -193,8 +196,8 @@ class Mover:
             reasons = [resolved.get(key, reason) for key, reason in zip(keys, reasons, strict=True)]
         result.found.update(reasons)
         for reason in set(reasons) - {Found.TARGET}:
-            named = [key for key, each in zip(keys, reasons, strict=True) if each is reason]
-            run.write("stayed", **stayed_facts(named, number, reason.value))
+            left = [key for key, each in zip(keys, reasons, strict=True) if each is reason]
+            run.write("stayed", plan=plan_name, number=number, reason=reason.value, keys=named(left))
 
     def _receive(self) -> None:
         if self._main.pending() or self._listen(None):
@@ -256,8 +259,3 @@ def _cure(answer: str) -> str:
     if answer.startswith(("OOM", "MISCONF")):
         return f"Make room on the server, in memory or on its disk. {RESUME}"
     return f"Look into the server's log. {RESUME}"
-
-
-def plan_name(path: Path) -> str:
-    """What the journal calls a plan."""
-    return path.name

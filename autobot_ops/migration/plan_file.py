@@ -63,7 +63,7 @@ class Block:
     digests: array[int]
     expiries: array[int]
 
-    def keys(self) -> Iterator[bytes]:
+    def names(self) -> Iterator[bytes]:
         """The names, in order."""
         for unit in self.units:
             yield from unit_keys(unit)
@@ -293,11 +293,13 @@ def sync_folder(path: Path) -> None:
 
 def _failed(path: Path, error: OSError) -> JournalFailed:
     return JournalFailed(
-        f"can't write the plan {path}: {error.strerror}", hint="Nothing was moved. Make room there, and try again."
+        f"can't write the plan {path}: {error.strerror}",
+        hint="Nothing was moved. Make room there, and try again.",
     )
 
 
 def _damaged(path: Path, what: str) -> InvalidPlanFile:
     return InvalidPlanFile(
-        f"{path.name} can't be used: {what}", hint="Nothing was moved by it. Make a new plan with: inv migrate --dry-run"
+        f"{path.name} can't be used: {what}",
+        hint="Nothing was moved by it. Make a new plan with: inv migrate --dry-run",
     )

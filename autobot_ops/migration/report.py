@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from autobot_ops.migration.comparing import Differences
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan import MigrationPlan
-from autobot_ops.migration.run_folder import RunState
+from autobot_ops.migration.rolling_back import BACK, TakenBack
+from autobot_ops.migration.routes import SOURCE_NUMBER
+from autobot_ops.migration.run_folder import DONE, PARTLY, RunState
 from autobot_ops.migration.running import Outcome
 
 PLAN_COLUMNS = ("target", "keys", "bytes", "with TTL", "largest")
@@ -24,7 +27,9 @@ def plan_rows(plan: MigrationPlan) -> list[tuple[str, ...]]:
     for number, name in sorted(plan.target_names.items()):
         part = plan.moving_to(number)
         if part.keys:
-            rows.append(_plan_row(f"{name} ({number})", part.keys, part.bytes, part.keys_with_expiry, part.largest))
+            rows.append(
+                _plan_row(f"{name} ({number})", part.keys, part.bytes, part.keys_with_expiry, part.largest)
+            )
     stays = plan.stays
     rows.append(_plan_row("stays in 0", stays.keys, stays.bytes, stays.keys_with_expiry, stays.largest))
     return rows
@@ -47,7 +52,9 @@ def plan_remarks(plan: MigrationPlan) -> list[str]:
         )
     if len(plan.unrouted) > SHOWN_PREFIXES:
         lines.append(f"unrouted: {len(plan.unrouted) - SHOWN_PREFIXES} more prefixes, see --json")
-    lines += [f"garbage of an old health check: {key}; it stays, delete it at leisure" for key in plan.garbage]
+    lines += [
+        f"garbage of an old health check: {key}; it stays, delete it at leisure" for key in plan.garbage
+    ]
     for collision in plan.collisions:
         what = f"{collision.different:,} keys exist in '{collision.database_name}' with another value"
         if collision.different:
@@ -67,9 +74,19 @@ def stayed_by_target(state: RunState) -> Mapping[int, Counter[str]]:
 
 
 def report_document(
-    run_id: str, plan: MigrationPlan, state: RunState, outcome: Outcome, pace: Pace, result: str
+    run_id: str,
+    plan: MigrationPlan,
+    state: RunState,
+    outcome: Outcome,
+    pace: Pace,
+    *,
+    changes_by_others: int | None,
 ) -> dict[str, Any]:
-    """The report as JSON takes it."""
+    """The report as JSON takes it.
+
+    `changes_by_others`: writes of other clients while this ran, None where the server's count began anew. As
+    many differences as that are what live clients did; more, or any where nobody wrote, are not.
+    """
     stayed = stayed_by_target(state)
     verdicts = {each.number: each for each in outcome.verdicts}
     seconds = outcome.seconds.get("moving", 0.0)
@@ -91,9 +108,18 @@ def report_document(
             }
         )
     problems = (Found.BOTH.value, Found.SOURCE.value)
+    in_the_way = [_text(key) for (key, _), reason in state.stayed.items() if reason in problems]
+    differing = [each.number for each in outcome.verdicts if not each.agrees]
+    differences = outcome.differences or Differences()
+    named = [each for each in differences.named if each[:2] not in state.stayed]
+    unnamed = sum(differences.counts.values()) - len(differences.named)
+    # A database that differs though none of its planned keys does: its other keys were written.
+    touched = {number for _, number, _ in differences.named} | ({SOURCE_NUMBER} if differences.named else set())
+    elsewhere = [number for number in differing if number not in touched]
+    unexplained = len(named) + unnamed + len(elsewhere) > (changes_by_others or 0)
     return {
         "id": run_id,
-        "result": result,
+        "result": PARTLY if in_the_way or unexplained else DONE,
         "origin": plan.origin,
         "server": plan.server.address,
         "archive": state.archive_id or None,
@@ -103,15 +129,14 @@ def report_document(
         "sweeps": outcome.sweeps,
         "already_moved": outcome.found[Found.TARGET],
         "targets": targets,
-        "differing": [each.number for each in outcome.verdicts if not each.agrees],
+        "differing": differing,
+        "differences": [{"key": _text(key), "database": number, "what": what} for key, number, what in named],
+        "written_by_others": elsewhere,
+        "changes_by_others": changes_by_others,
         "verified": outcome.verified,
         "unrouted": [each.model_dump() for each in plan.unrouted],
         "garbage": list(plan.garbage),
-        "in_the_way": [
-            key.decode("utf-8", "backslashreplace")
-            for (key, _), reason in state.stayed.items()
-            if reason in problems
-        ],
+        "in_the_way": in_the_way,
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
         "keys_per_second": round(outcome.moved / seconds) if seconds else None,
         "others_p99_ms": round(pace.percentile(0.99) * 1000, 2),
@@ -148,6 +173,44 @@ def report_lines(document: Mapping[str, Any]) -> list[str]:
     lines += [f"not moved: {key}" for key in keys[:SHOWN_KEYS]]
     if len(keys) > SHOWN_KEYS:
         lines.append(f"not moved: {len(keys) - SHOWN_KEYS:,} more, see report.json")
-    if document["differing"]:
-        lines.append(f"differs from the plan: database {', '.join(map(str, document['differing']))}")
+    changes = document["changes_by_others"]
+    if changes and document["differing"]:
+        lines.append(f"other clients wrote {changes:,} times meanwhile")
+    if document["written_by_others"]:
+        numbers = ", ".join(map(str, document["written_by_others"]))
+        lines.append(f"keys besides the planned ones have changed in database {numbers}")
+    kinds = Counter(each["what"] for each in document["differences"])
+    lines += [f"{count:,} planned keys: {what}" for what, count in kinds.items()]
+    for each in document["differences"][:SHOWN_KEYS]:
+        lines.append(f"{each['what']}: {each['key']} (database {each['database']})")
     return lines
+
+
+def rollback_document(
+    run_id: str, result: TakenBack, changed: Sequence[tuple[bytes, int, str]]
+) -> dict[str, Any]:
+    """What a rollback did, as JSON takes it."""
+    return {
+        "id": run_id,
+        "result": "rolled back",
+        "back": result.counts[BACK],
+        "counts": dict(result.counts),
+        "changed": [{"key": _text(key), "database": number} for key, number, _ in changed],
+        "left": [{"key": _text(key), "database": number, "why": why} for key, number, why in result.named],
+    }
+
+
+def rollback_lines(document: Mapping[str, Any]) -> list[str]:
+    """The same in sentences."""
+    lines = [f"{document['id']}: rolled back; {document['back']:,} keys are in database 0 again"]
+    if document["changed"]:
+        lines.append(f"{len(document['changed']):,} of them have changed since they were moved")
+    lines += [
+        f"{each['why']}: {each['key']} (database {each['database']})"
+        for each in document["left"][:SHOWN_KEYS]
+    ]
+    return lines
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "backslashreplace")

@@ -105,7 +105,9 @@ def read_rules(path: str) -> list[tuple[str, str]]:
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InvalidRoute(f"can't read the rules {path}: {error}", hint="A line is PATTERN=DATABASE.") from error
+        raise InvalidRoute(
+            f"can't read the rules {path}: {error}", hint="A line is PATTERN=DATABASE."
+        ) from error
     return parse_rules(text, path)
 
 

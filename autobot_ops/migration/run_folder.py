@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterable, Iterator, Mapping
@@ -26,9 +27,11 @@ FOLDER = "migrations"
 PLAN = "plan.moves"
 JOURNAL = "journal.jsonl"
 REPORT = "report.json"
+ROLLBACK_REPORT = "rollback.json"
 LOCK = "lock"
+RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
 
-DONE, PARTLY, ROLLED_BACK = "done", "partly done", "rolled back"
+DONE, PARTLY, ROLLED_BACK, ROLLING_BACK = "done", "partly done", "rolled back", "being rolled back"
 
 
 @dataclass
@@ -42,15 +45,20 @@ class PlanState:
 
 @dataclass
 class RunState:
-    """What a journal says. `stayed` are the keys that a MOVE left, by (name, target's number), and why."""
+    """What a journal says. `stayed` are the keys that a MOVE left, by (name, target's number), and why, without
+    those that a later sweep moved; `not_moved` the same for each plan by itself.
+    """
 
     began_at: str = ""
     ended_at: str = ""
     outcome: str = ""
     server: str = ""
+    replication_ids: tuple[str, ...] = ()
     archive_id: str = ""
+    planned: int = 0
     plans: dict[str, PlanState] = field(default_factory=dict)
     stayed: dict[tuple[bytes, int], str] = field(default_factory=dict)
+    not_moved: set[tuple[str, bytes, int]] = field(default_factory=set)
     displaced: dict[tuple[bytes, int], int] = field(default_factory=dict)
 
     @property
@@ -125,14 +133,14 @@ class RunFolder:
             _apply(state, line)
         return state
 
-    def keep_report(self, report: Mapping[str, object]) -> None:
-        """Keep the report beside the journal."""
-        (self.path / REPORT).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    def keep_report(self, report: Mapping[str, object], name: str = REPORT) -> None:
+        """Keep a report beside the journal."""
+        (self.path / name).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def stayed_facts(keys: Iterable[bytes], number: int, reason: str) -> dict[str, object]:
-    """For a line `stayed`: names are kept byte for byte, as Latin-1."""
-    return {"number": number, "reason": reason, "keys": [key.decode("latin-1") for key in keys]}
+def named(keys: Iterable[bytes]) -> list[str]:
+    """Names for a journal line: kept byte for byte, as Latin-1."""
+    return [key.decode("latin-1") for key in keys]
 
 
 def new_run(state_dir: Path, moment: datetime) -> RunFolder:
@@ -143,7 +151,8 @@ def new_run(state_dir: Path, moment: datetime) -> RunFolder:
         sync_folder(path.parent)
     except OSError as error:
         raise JournalFailed(
-            f"can't make {path}: {error.strerror}", hint="Nothing was moved. The state folder must be writable."
+            f"can't make {path}: {error.strerror}",
+            hint="Nothing was moved. The state folder must be writable.",
         ) from error
     return RunFolder(path)
 
@@ -153,7 +162,11 @@ def all_runs(state_dir: Path) -> list[RunFolder]:
     folder = state_dir / FOLDER
     if not folder.is_dir():
         return []
-    return [RunFolder(path) for path in sorted(folder.iterdir()) if (path / JOURNAL).exists()]
+    return [
+        RunFolder(path)
+        for path in sorted(folder.iterdir())
+        if RUN_ID.fullmatch(path.name) and (path / JOURNAL).exists()
+    ]
 
 
 def find_run(state_dir: Path, run_id: str) -> RunFolder:
@@ -188,7 +201,8 @@ def only_one(state_dir: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             raise AlreadyRunning(
-                f"another migration is under way: {file.read().strip()}", hint="Wait until it has ended, or end it."
+                f"another migration is under way: {file.read().strip()}",
+                hint="Wait until it has ended, or end it.",
             ) from error
         file.truncate(0)
         file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
@@ -200,7 +214,8 @@ def _apply(state: RunState, line: Mapping[str, Any]) -> None:
     match line["event"]:
         case "began":
             state.began_at, state.server = line["at"], line["server"]
-            state.archive_id = line["archive"]
+            state.replication_ids = tuple(line["replication_ids"])
+            state.archive_id, state.planned = line["archive"], line["keys"]
         case "reserved":
             plan = state.plans.setdefault(line["plan"], PlanState())
             plan.reserved = max(plan.reserved, line["until"])
@@ -209,12 +224,19 @@ def _apply(state: RunState, line: Mapping[str, Any]) -> None:
             state.plans.setdefault(line["plan"], PlanState()).moved = True
         case "stayed":
             for key in line["keys"]:
-                state.stayed[key.encode("latin-1"), line["number"]] = line["reason"]
+                name = key.encode("latin-1")
+                state.stayed[name, line["number"]] = line["reason"]
+                state.not_moved.add((line["plan"], name, line["number"]))
+        case "came":
+            for key in line["keys"]:
+                state.stayed.pop((key.encode("latin-1"), line["number"]), None)
         case "displaced":
             for key in line["keys"]:
                 state.displaced[key.encode("latin-1"), line["number"]] = line["aside"]
         case "ended":
             state.ended_at, state.outcome = line["at"], line["outcome"]
+        case "going on":
+            state.outcome = ""
 
 
 def _lines(path: Path) -> Iterator[Mapping[str, Any]]:

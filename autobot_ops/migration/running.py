@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from autobot_ops.migration.comparing import Differences, find_differences, spool_stream
 from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.moving import Moved, Mover, Resolver
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan import MigrationPlan, Part
 from autobot_ops.migration.plan_file import PlanFile
-from autobot_ops.migration.routes import Routes
-from autobot_ops.migration.run_folder import PlanState, RunFolder
+from autobot_ops.migration.routes import SOURCE_NUMBER, Routes
+from autobot_ops.migration.run_folder import PlanState, RunFolder, named
 from autobot_ops.migration.scanning import scan_plan
 from autobot_ops.migration.tally import part_of
 from autobot_ops.migration.verifying import DatabaseVerdict, compare
@@ -41,6 +42,7 @@ class Outcome:
     seconds: dict[str, float] = field(default_factory=dict)
     verdicts: list[DatabaseVerdict] = field(default_factory=list)
     verified: bool = False
+    differences: Differences | None = None
 
 
 @dataclass(frozen=True)
@@ -99,9 +101,7 @@ class Run:
                 sweep.close()
                 self.outcome.sweeps += 1
 
-    def _move(
-        self, mover: Mover, plan: PlanFile, states: dict[str, PlanState], found: Counter[Found]
-    ) -> int:
+    def _move(self, mover: Mover, plan: PlanFile, states: dict[str, PlanState], found: Counter[Found]) -> int:
         state = states.get(plan.path.name, PlanState())
         if state.moved:
             return 0
@@ -133,25 +133,57 @@ class Run:
             if not plan.keys:
                 path.unlink()
                 return Moved()
+            numbers = targets_of(MigrationPlan.model_validate(plan.facts))
             with self._mover() as mover:
-                result = mover.move(plan, targets_of(MigrationPlan.model_validate(plan.facts)), self.folder)
+                result = mover.move(plan, numbers, self.folder)
+            self._note_arrivals(plan, numbers)
         finally:
             plan.close()
         self.outcome.sweeps += 1
         self.outcome.swept += result.moved
         return result
 
-    def verify(self, streams: Endpoint) -> list[DatabaseVerdict]:
-        """Compare a second stream with what the plan says. Raises as ReplicationStream and Reader do."""
-        began = time.monotonic()
+    def _note_arrivals(self, plan: PlanFile, numbers: Sequence[int]) -> None:
+        """Keys that stayed when they were first to move, and were moved by this sweep."""
+        state = self.folder.state()
+        for block in plan.read() if state.stayed else ():
+            number = numbers[block.place.section]
+            came = [
+                key
+                for key in block.names()
+                if (key, number) in state.stayed and (plan.path.name, key, number) not in state.not_moved
+            ]
+            if came:
+                self.folder.write("came", number=number, keys=named(came))
+
+    def verify(self, streams: Endpoint) -> None:
+        """Compare a second stream with what the plan says, and where they differ, a third one key by key.
+
+        Raises as ReplicationStream and Reader do.
+        """
+        self.outcome.seconds["verifying"] = self._timed(partial(self._verify, streams))
+
+    def _verify(self, streams: Endpoint) -> None:
         with ReplicationStream(streams) as stream:
             splitter = Splitter(stream, lambda _: None)
             counts = splitter.run_counting()
         found: dict[int, Part] = {number: part_of(count) for number, count in counts.items()}
-        self.outcome.verdicts = compare(self.facts, found, splitter.reader.began_at)
-        self.outcome.verified = all(each.agrees for each in self.outcome.verdicts)
-        self.outcome.seconds["verifying"] = time.monotonic() - began
-        return self.outcome.verdicts
+        verdicts = self.outcome.verdicts = compare(self.facts, found, splitter.reader.began_at)
+        self.outcome.verified = all(each.agrees for each in verdicts)
+        if self.outcome.verified:
+            return
+        self._telling.say("fingerprints differ; looking for the keys in another stream")
+        numbers = targets_of(self.facts)
+        plans = [(self.plan, numbers)]
+        for path in sorted(self.folder.path.glob("sweep-*.moves")):
+            sweep = PlanFile(path)
+            plans.append((sweep, targets_of(MigrationPlan.model_validate(sweep.facts))))
+        with ReplicationStream(streams) as stream:
+            spool, now = spool_stream(stream, self.folder.path, {SOURCE_NUMBER, *numbers})
+        try:
+            self.outcome.differences = find_differences(plans, spool, now)
+        finally:
+            spool.close()
 
     def _mover(self) -> Mover:
         return Mover(

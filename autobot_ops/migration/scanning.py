@@ -14,8 +14,8 @@ from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.errors import MoveRefused
 from autobot_ops.migration.plan import MigrationPlan, Part, SectionPlan, ServerIdentity, shown, stays
 from autobot_ops.migration.plan_file import PlanFile, PlanWriter
-from autobot_ops.migration.tally import UnroutedKeys
 from autobot_ops.migration.routes import GARBAGE, SOURCE_NUMBER, Routes
+from autobot_ops.migration.tally import UnroutedKeys
 
 SCAN_COUNT = 500
 """Buckets of the hash table that one command walks: some 2 ms at most for others."""
@@ -50,7 +50,8 @@ def scan_plan(
             reply = connection.replies(1)[0]
             if isinstance(reply, hiredis.ReplyError) or not isinstance(reply, list):
                 raise MoveRefused(
-                    f"{connection.endpoint} refuses to scan: {reply}", hint="inv database.reload brings rights in line."
+                    f"{connection.endpoint} refuses to scan: {reply}",
+                    hint="inv database.reload brings rights in line.",
                 )
             cursor, names = reply
             if cursor != b"0":

@@ -11,13 +11,21 @@ from pathlib import Path
 
 from autobot_ops.backup.stream_copy import CopiedStream, Progress
 from autobot_ops.migration.connection import Connection
-from autobot_ops.migration.errors import KeysCollide, PlanDoesNotFit
+from autobot_ops.migration.errors import AlreadyRunning, KeysCollide, PlanDoesNotFit
 from autobot_ops.migration.looking import Found, Inspector
 from autobot_ops.migration.plan import MigrationPlan
 from autobot_ops.migration.plan_file import PlanFile
 from autobot_ops.migration.planning import PlanMaker, Purpose
 from autobot_ops.migration.routes import SOURCE_NUMBER, Routes
-from autobot_ops.migration.run_folder import FOLDER, JOURNAL, RunFolder, all_runs, new_run
+from autobot_ops.migration.run_folder import (
+    FOLDER,
+    JOURNAL,
+    ROLLING_BACK,
+    RUN_ID,
+    RunFolder,
+    all_runs,
+    new_run,
+)
 from autobot_ops.migration.running import targets_of
 from autobot_ops.migration.scanning import scan_plan
 from autobot_ops.migration.server import Observed, observe
@@ -25,6 +33,10 @@ from autobot_ops.rdb.errors import StreamEndedEarly, StreamRefused
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 
 ATTEMPTS = 3
+NOT_WRITING = frozenset(
+    {"client|list", "client", "ping", "select", "move", "scan", "auth", "exists", "sync", "replconf"}
+)
+"""Last commands of clients that aren't looked for: this tool's, and such as write nothing."""
 SAMPLED = 200
 FITTING_SHARE = 0.5
 
@@ -52,11 +64,38 @@ class Session:
         with Connection(self.commands) as connection:
             return observe(connection, numbers)
 
-    def unfinished(self) -> RunFolder | None:
-        """The run on this server that was begun and neither ended nor taken back."""
+    def writers(self) -> list[str]:
+        """Clients that work in database 0, with address, name, user and last command; not ours."""
+        with Connection(self.commands) as connection:
+            own = connection.ask("CLIENT", "LIST")
+        found = []
+        for line in own.decode("utf-8", "replace").splitlines() if isinstance(own, bytes) else ():
+            facts = dict(part.partition("=")[::2] for part in line.split(" "))
+            if facts.get("db") != "0" or facts.get("cmd") in NOT_WRITING:
+                continue
+            name = f" '{facts['name']}'" if facts.get("name") else ""
+            found.append(
+                f"{facts.get('addr', '')}{name}, user {facts.get('user', '')}, last command {facts['cmd']}"
+            )
+        return found
+
+    def unfinished(self, observed: Observed) -> RunFolder | None:
+        """The run on this server that was begun and neither ended nor taken back.
+
+        A promoted replica is the server whose replica it was. Raises AlreadyRunning where a run is half taken
+        back.
+        """
         for run in reversed(all_runs(self.state_dir)):
             state = run.state()
-            if state.open and state.server == str(self.commands):
+            if state.outcome == ROLLING_BACK:
+                raise AlreadyRunning(
+                    f"the migration {run.id} is being taken back",
+                    hint=f"End that first: inv migrate --rollback {run.id}",
+                )
+            same = state.server == str(self.commands) or set(state.replication_ids) & set(
+                observed.identity.replication_ids
+            )
+            if state.open and same:
                 return run
         return None
 
@@ -64,7 +103,7 @@ class Session:
         """Remove what a crash left of plans that never began to move."""
         folder = self.state_dir / FOLDER
         for path in folder.iterdir() if folder.is_dir() else ():
-            if path.is_dir() and not (path / JOURNAL).exists():
+            if path.is_dir() and RUN_ID.fullmatch(path.name) and not (path / JOURNAL).exists():
                 shutil.rmtree(path)
 
     def make_plan(
@@ -138,7 +177,8 @@ class Session:
         """
         if facts.catalog_digest != self.catalog_digest:
             raise PlanDoesNotFit(
-                "the catalogs have changed since the plan was made", hint="Make a new plan: inv migrate --dry-run"
+                "the catalogs have changed since the plan was made",
+                hint="Make a new plan: inv migrate --dry-run",
             )
         same = observed.identity.run_id == facts.server.run_id or set(
             observed.identity.replication_ids
@@ -158,7 +198,7 @@ class Session:
             inspector = Inspector(connection)
             step = max(1, len(plan.blocks) // 20)
             for place in plan.blocks[::step]:
-                keys = list(plan.read_block(place).keys())
+                keys = list(plan.read_block(place).names())
                 some = keys[:: max(1, len(keys) // (SAMPLED // 20))]
                 found = inspector.look(some, numbers[place.section])
                 looked += len(some)

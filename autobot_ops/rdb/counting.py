@@ -22,9 +22,7 @@ from autobot_ops.rdb.tokens import BadPacking
 from autobot_ops.rdb.tokens import plain as plain_string
 
 # The types of usual entries are the same in all dialects.
-PACKED = {
-    bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], form) for code, form in PACKED_FORMS.items()
-}
+PACKED = {bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], form) for code, form in PACKED_FORMS.items()}
 WALKED = {bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], walk) for code, walk in WALKS.items()}
 DAMAGE = (BadPacking, BadEncoding, OverflowError, struct.error)
 EXPIRY_BYTES = 9

@@ -15,14 +15,13 @@ from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
 from autobot_ops.backup.taking import CopyStream, ServerState
 from autobot_ops.migration.routes import make_routes
-from autobot_ops.migration.run_folder import FOLDER
 from autobot_ops.migration.session import Session, TakeArchives
 from autobot_ops.rdb.stream import ReplicationStream
 from autobot_ops.rdb.window import Source
 from autobot_ops.stack.backup import run_backup
 from autobot_ops.stack.stack import Stack
 
-ARCHIVES = "archives"
+ARCHIVES = "migration-archives"
 
 
 def open_session(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]) -> Session:
@@ -49,7 +48,7 @@ def safety_archives(
     say: Callable[[str], object],
     warn: Callable[[str], object],
 ) -> TakeArchives:
-    """Archives of all tiers: a stack's are ordinary backups; another server's lie with the migrations."""
+    """Archives of all tiers: a stack's are ordinary backups; another server's lie in the state folder."""
     plan = plan_backup(
         stack.catalogs,
         tiers=backed_up_tiers(stack.catalogs),
@@ -67,7 +66,7 @@ def safety_archives(
             warn=warn,
             copy=copy,
             sources=None if of_stack else _OtherServer(session),
-            place=None if of_stack else LocalPlace(session.state_dir / FOLDER / ARCHIVES),
+            place=None if of_stack else LocalPlace(session.state_dir / ARCHIVES),
         )
         return " ".join(manifest.id for manifest in manifests)
 
