@@ -22,7 +22,8 @@ from tests.component.migration.migrating import (
 )
 from tests.component.rdb.data_server import DataServer
 
-SOME_RATE = 60_000
+KEYS = 6000
+SOME_RATE = 40_000
 """Keys a second, so that there is time to hit the middle of moving."""
 
 
@@ -33,7 +34,7 @@ def took(server: DataServer, state_dir: Path, options: Options) -> float:
 
 
 def test_the_tool_killed_at_50_points_loses_nothing(start_server: StartServer, state_dir: Path) -> None:
-    server = start_server(keys=12_000)
+    server = start_server(keys=KEYS)
     before, whole = placed(server), union(server)
     slowly = Options(assume_yes=True, max_rate=SOME_RATE)
     longest = took(server, state_dir, slowly)
@@ -60,7 +61,10 @@ def test_the_tool_killed_at_50_points_loses_nothing(start_server: StartServer, s
 
 
 def test_a_server_killed_10_times_loses_nothing(start_server: StartServer, state_dir: Path) -> None:
-    server = start_server("--appendonly", "yes", "--appendfsync", "everysec", keys=12_000)
+    server = start_server("--appendonly", "yes", "--appendfsync", "everysec", keys=KEYS)
+    # Replaying commands leaves a stream's group with an estimate of the entries read: see docs of fingerprints.
+    server.kill()
+    server.start()
     before, whole = placed(server), union(server)
     slowly = Options(assume_yes=True, max_rate=SOME_RATE)
     longest = took(server, state_dir, slowly)
@@ -85,7 +89,7 @@ def test_a_server_killed_10_times_loses_nothing(start_server: StartServer, state
 
 
 def test_connections_cut_in_mid_window_lose_nothing(start_server: StartServer, state_dir: Path) -> None:
-    server = start_server(keys=12_000)
+    server = start_server(keys=KEYS)
     before = placed(server)
     chance = random.Random(3)
     cuts = 0
@@ -104,7 +108,7 @@ def test_connections_cut_in_mid_window_lose_nothing(start_server: StartServer, s
 
 
 def test_a_replica_promoted_in_between_ends_complete(start_server: StartServer, state_dir: Path) -> None:
-    master = start_server(keys=12_000)
+    master = start_server(keys=KEYS)
     replica = start_server()
     before = placed(master)
     replica.command("REPLICAOF", "127.0.0.1", master.port)
@@ -112,12 +116,12 @@ def test_a_replica_promoted_in_between_ends_complete(start_server: StartServer, 
     while not in_step(master, replica) and time.monotonic() < deadline:
         time.sleep(0.02)
     process = migration_process(master.port, state_dir, Options(assume_yes=True, max_rate=20_000))
-    while master.command("DBSIZE") > 8000 and time.monotonic() < deadline:
+    while master.command("DBSIZE") > KEYS * 2 // 3 and time.monotonic() < deadline:
         time.sleep(0.005)
     master.kill()
     process.join(30)
     replica.command("REPLICAOF", "NO", "ONE")
-    assert 0 < replica.command("DBSIZE") < 12_000
+    assert 0 < replica.command("DBSIZE") < KEYS
     migrate(replica, state_dir)
     assert len(all_runs(state_dir)) == 1
     assert placed(replica) == before
