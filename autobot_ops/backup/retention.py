@@ -41,7 +41,7 @@ class ArchiveFacts:
     """What is known of an archive in one place, as far as retention and schedule care.
 
     `contents` is None where the manifest can't be read. `complete`: all databases of its tier are there.
-    `verified_at` is None until somebody looked. `in_use`: a restore, or another process, reads it.
+    `verified_at` is None until somebody looked. `damage` says what is wrong. `in_use`: a restore reads it.
     """
 
     id: str
@@ -50,14 +50,14 @@ class ArchiveFacts:
     contents: tuple[Content, ...] | None
     complete: bool = True
     verified_at: datetime | None = None
-    damaged: bool = False
+    damage: str = ""
     in_use: bool = False
     place: str = ""
 
     @property
     def is_proven(self) -> bool:
         """Whether it may stand for older ones."""
-        return self.verified_at is not None and not self.damaged and self.contents is not None
+        return self.verified_at is not None and not self.damage and self.contents is not None
 
 
 class Cause(StrEnum):
@@ -184,8 +184,8 @@ def _state_reasons(archive: ArchiveFacts, tiers: Mapping[str, Tier], now: dateti
         reasons.append(Reason(Cause.IN_USE, "in use"))
     if archive.taken_at > now:
         reasons.append(Reason(Cause.FUTURE, f"its date, {_moment(archive.taken_at)}, is in the future"))
-    if archive.damaged:
-        reasons.append(Reason(Cause.DAMAGED, "damaged"))
+    if archive.damage:
+        reasons.append(Reason(Cause.DAMAGED, f"damaged ({archive.damage})"))
     if archive.contents is None:
         reasons.append(Reason(Cause.UNKNOWN_CONTENT, "what it holds can't be read"))
     if archive.tier not in tiers:

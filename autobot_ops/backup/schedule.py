@@ -77,13 +77,13 @@ def due_tiers(schedules: Iterable[TierSchedule]) -> tuple[str, ...]:
 
 
 def _schedule(tier: str, frequency: Frequency, archives: list[ArchiveFacts], now: datetime) -> TierSchedule:
-    usable = [each for each in archives if each.complete and not each.damaged and each.contents is not None]
+    usable = [each for each in archives if each.complete and not each.damage and each.contents is not None]
     future = [each for each in usable if each.taken_at > now + TOLERANCE]
     past = [each for each in usable if each not in future]
     last = past[-1] if past else None
     warnings = [f"the date of {each.id} is in the future, so it doesn't count" for each in future]
     newest = archives[-1] if archives else None
-    if newest is not None and (newest.damaged or newest.contents is None):
+    if newest is not None and (newest.damage or newest.contents is None):
         warnings.append(f"{newest.id} is damaged, so it doesn't count")
     next_at = now if last is None else last.taken_at + INTERVALS[frequency]
     return TierSchedule(tier, frequency, last, next_at, now >= next_at - TOLERANCE, tuple(warnings))

@@ -37,7 +37,7 @@ def facts(
         contents=made,
         complete=complete,
         verified_at=taken_at if verified else None,
-        damaged=damaged,
+        damage="main is missing" if damaged else "",
         in_use=in_use,
         place=place,
     )

@@ -39,7 +39,7 @@ def test_a_plan_reads_as_its_dry_run() -> None:
         "remove 20261023T040000.000Z-critical: older than 30 days, and newer verified ones have all of it: "
         "20261121T040000.000Z-critical\n"
         "keep   20261103T040000.000Z-important: newest verified of prompts\n"
-        "keep   20261108T040000.000Z-important: damaged; no newer verified one of prompts\n"
+        "keep   20261108T040000.000Z-important: damaged (main is missing); no newer verified one of prompts\n"
         "keep   20261114T040000.000Z-optional: in use; newest verified that isn't empty of logs\n"
         "keep   20261120T040000.000Z-important: 14 days, until 2026-12-04 04:00 UTC; "
         "no newer verified one of prompts\n"

@@ -31,7 +31,7 @@ def newest_verified(
     """(place, content) → the newest archive up to now that is verified and whole, computed the simple way."""
     newest: dict[Named, ArchiveFacts] = {}
     for archive in sorted(archives, key=lambda each: each.taken_at):
-        usable = archive.verified_at is not None and not archive.damaged and archive.taken_at <= now
+        usable = archive.verified_at is not None and not archive.damage and archive.taken_at <= now
         for content in archive.contents or ():
             if usable and not (not_empty and content.empty):
                 newest[archive.place, content.name] = archive
