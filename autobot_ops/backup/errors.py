@@ -57,3 +57,22 @@ class WrongKey(RefusedForSafety):
 
 class StorageFailed(ServiceUnreachable):
     """The place where archives are kept is full, not there, or doesn't answer."""
+
+
+class UnknownArchive(ConfigurationError):
+    """No complete archive of this name is at the place."""
+
+    def __init__(self, archive_id: str, place: str) -> None:
+        super().__init__(f"there is no archive {archive_id} at {place}", hint="inv backup.list shows all.")
+
+
+class ArchiveExists(RefusedForSafety):
+    """An archive of this name is there already; archives are never written over."""
+
+
+class ArchiveInUse(RefusedForSafety):
+    """Somebody reads the archive, so it isn't removed."""
+
+
+class BackupRunning(RefusedForSafety):
+    """Another process writes archives to the same place."""

@@ -23,8 +23,7 @@ def dump(engine: Engine, start_server: StartServer) -> bytes:
     """A file that the engine wrote."""
     server = start_server(engine=engine)
     fill(server, keys=60, odd=False)
-    server.command("SAVE")
-    return (server.folder / "dump.rdb").read_bytes()
+    return server.save().read_bytes()
 
 
 def assert_nothing_comes_of(data: bytes) -> str:

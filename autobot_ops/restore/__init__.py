@@ -1,0 +1,1 @@
+"""Bringing back what an archive holds."""
