@@ -28,11 +28,16 @@ def is_running(identity: str) -> bool:
     return number.isdigit() and process_identity(int(number)) == identity
 
 
+def user_name() -> str:
+    """Whose rights we have; the number of a user without a name."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
+
+
 def user_and_host() -> tuple[str, str]:
     """Who we are, as `alice`, or as `root (sudo by alice)`; and this machine's name."""
-    try:
-        name = pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        name = str(os.getuid())
+    name = user_name()
     behind = os.environ.get("SUDO_USER", "")
     return (f"{name} (sudo by {behind})" if behind and behind != name else name), socket.gethostname()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from autobot_ops.backup.errors import ArchiveInUse, UnknownArchive
 from autobot_ops.backup.retention import ArchiveFacts, Decision, plan_retention
 from autobot_ops.catalog.models import Tier
 from autobot_ops.errors import OpsError, PartlyDone
@@ -35,6 +36,16 @@ class PrunedPlace(Protocol):
 
 class PruneStopped(PartlyDone):
     """Some archives were removed, one couldn't be."""
+
+
+class PlaceNotPruned(PartlyDone):
+    """A place didn't answer, so nothing was decided about its archives."""
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        told = "; ".join(f"{place}: {reason}" for place, reason in reasons.items())
+        super().__init__(
+            f"not looked at: {told}", hint="Repeat the command when it answers; the rest needs nothing."
+        )
 
 
 @dataclass(frozen=True)
@@ -78,6 +89,10 @@ def apply_prune(
             try:
                 with operation(journal, VERB, archive=archive_id, place=place.name, why=fresh.why):
                     place.remove(archive_id)
+            except (ArchiveInUse, UnknownArchive) as error:
+                spared[archive_id] = error.message
+                on_step(f"kept: {error.message}")
+                continue
             except OpsError as error:
                 if not removed:
                     raise
