@@ -21,6 +21,9 @@ from autobot_ops.errors import Interrupted, OpsError
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: paths start here, wherever `inv` was called."""
 
+RECORDED_AS = "recorded_as"
+"""Attribute of a task that is journalled: its name there."""
+
 if TYPE_CHECKING:
     from autobot_ops.journal import Journal
     from autobot_ops.stack.stack import Stack
@@ -80,6 +83,7 @@ def recorded(name: str, *facts: str) -> Callable[[Callable[Arguments, Result]], 
             with operation(current_journal(), name, **{fact: kwargs.get(fact) for fact in facts}):
                 return function(*args, **kwargs)
 
+        vars(wrapped)[RECORDED_AS] = name
         return wrapped
 
     return wrap
