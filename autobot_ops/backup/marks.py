@@ -1,14 +1,16 @@
 """The mark that an archive was verified: `verification.json` beside it.
 
-It belongs to one manifest at one place and says when and how deep. It isn't sealed, and nothing is
-believed because of it: a restore checks again. Retention and lists go by it.
+It belongs to one manifest at one place and says when and how deep. A checksum tells it from a damaged one,
+but it isn't sealed, and no restore believes it: retention and lists go by it.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from autobot_ops.backup.errors import DamagedPart
 from autobot_ops.backup.manifest import MANIFEST_FILE
@@ -28,19 +30,26 @@ class VerificationMark(BaseModel):
 
 def write_mark(place: Place, mark: VerificationMark) -> None:
     """Put the mark beside its archive."""
-    place.write_verification(mark.archive, mark.model_dump_json(indent=2).encode() + b"\n")
+    document = mark.model_dump(mode="json")
+    document["sha256"] = _checksum(document)
+    place.write_verification(mark.archive, (json.dumps(document, indent=2) + "\n").encode())
 
 
 def read_mark(place: Place, archive_id: str, manifest_text: bytes | None = None) -> VerificationMark | None:
-    """The mark of an archive; None where there is none, or one that isn't this manifest's."""
+    """The mark of an archive; None where there is none, a damaged one, or one of another manifest."""
     try:
-        text = place.read(archive_id, VERIFICATION_FILE)
+        document = json.loads(place.read(archive_id, VERIFICATION_FILE))
         manifest_text = place.read(archive_id, MANIFEST_FILE) if manifest_text is None else manifest_text
-        mark = VerificationMark.model_validate_json(text)
-    except (DamagedPart, ValidationError):
+        whole = document.pop("sha256") == _checksum(document)
+        mark = VerificationMark.model_validate(document)
+    except (DamagedPart, ValueError, KeyError, TypeError, AttributeError):
         return None
-    fits = mark.archive == archive_id and mark.manifest_sha256 == sha256_of(manifest_text)
+    fits = whole and mark.archive == archive_id and mark.manifest_sha256 == sha256_of(manifest_text)
     return mark if fits else None
+
+
+def _checksum(document: Mapping[str, object]) -> str:
+    return sha256_of(json.dumps(document, sort_keys=True).encode())
 
 
 def sha256_of(data: bytes) -> str:
