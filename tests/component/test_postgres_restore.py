@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -43,7 +44,7 @@ FILLED = (
     " title text NOT NULL, content text NOT NULL, mirrored boolean NOT NULL DEFAULT false,"
     " deleted boolean NOT NULL DEFAULT false)",
     "INSERT INTO knowledge.entries (title, content, mirrored)"
-    f" SELECT 'title ' || n, repeat(md5(n::text), 20), true FROM generate_series(1, {ROWS}) AS n",
+    " SELECT 'title ' || n, repeat(md5(n::text), 20), true FROM generate_series(1, 5000) AS n",
     'CREATE TABLE knowledge."odd ""name" (one_row text)',
     "INSERT INTO knowledge.\"odd \"\"name\" VALUES (NULL), ('twice'), ('twice'), (E'two\\nlines')",
     "CREATE TABLE knowledge.empty (nothing int)",
@@ -123,10 +124,14 @@ def spoil(server: PostgresProcess) -> None:
     server.execute("DELETE FROM knowledge.entries WHERE id % 2 = 0", database=LIVE)
 
 
-def as_knowledge(server: PostgresProcess, query: str) -> list[tuple[object, ...]]:
-    with psycopg.connect(
+def connection_as_knowledge(server: PostgresProcess) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(
         host="127.0.0.1", port=server.port, user="knowledge", password=server.password, dbname=LIVE
-    ) as connection:
+    )
+
+
+def as_knowledge(server: PostgresProcess, query: str) -> list[tuple[object, ...]]:
+    with connection_as_knowledge(server) as connection:
         return connection.execute(query.encode()).fetchall()
 
 
@@ -206,31 +211,37 @@ def test_refuses_a_second_exchange_while_a_former_database_is_kept(server: Postg
     assert names(server) == {LIVE, "autobot_former_one", "autobot_restore_two"}
 
 
-def test_exchanges_although_somebody_connects_all_the_time(server: PostgresProcess) -> None:
+def test_exchanges_although_everybody_comes_back_at_once(server: PostgresProcess) -> None:
     chunks, content = dump(server)
     restore = restore_of(server)
     restore.stage(chunks, content)
     stop = threading.Event()
-    reached: set[object] = set()
+    connected = threading.Barrier(5, timeout=30)
 
-    def connect_all_the_time() -> None:
+    def stay_connected() -> None:
+        first = True
         while not stop.is_set():
-            try:
-                reached.update(as_knowledge(server, "SELECT oid FROM pg_database WHERE datname = 'autobot'"))
-            except psycopg.OperationalError:
-                continue
+            with contextlib.suppress(psycopg.OperationalError), connection_as_knowledge(server) as connection:
+                if first:
+                    first = False
+                    connected.wait()
+                connection.execute("SELECT pg_sleep(10)")
 
-    threads = [threading.Thread(target=connect_all_the_time) for _ in range(4)]
+    threads = [threading.Thread(target=stay_connected) for _ in range(4)]
     for thread in threads:
         thread.start()
+    connected.wait()
+    began = time.monotonic()
     try:
         restore.exchange()
+        took = time.monotonic() - began
     finally:
         stop.set()
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'knowledge'")
         for thread in threads:
             thread.join()
     assert restore.former in names(server)
-    assert reached
+    assert took < 4, "PostgreSQL waits for 5 s before it gives a rename up"
 
 
 def test_an_exchange_that_fails_changes_no_name(server: PostgresProcess) -> None:
