@@ -1,1 +1,1 @@
-"""Archives: what a backup takes, and how it is kept."""
+"""Archives: what a tier's backup is on disk, how it is made, checked, kept and given up."""
