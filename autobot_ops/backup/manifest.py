@@ -60,12 +60,22 @@ class TableContent(_Row):
     digest: str
 
 
-class PostgresPart(FilePart):
-    """A database of PostgreSQL, dumped in its custom format. `tables` by qualified name."""
+class PostgresContent(_Row):
+    """A database of PostgreSQL at one moment. `size` is what it occupies on the server, in bytes.
+
+    Tables and sequences are named with their schema before them, and quotes where SQL needs them. Of a
+    sequence it is the last value: identifiers up to there may have been given out.
+    """
 
     database: str
     server_version: str
+    size: int = Field(ge=0)
     tables: dict[str, TableContent]
+    sequences: dict[str, int]
+
+
+class PostgresPart(FilePart, PostgresContent):
+    """A database of PostgreSQL, dumped in its custom format."""
 
 
 class VolumePart(FilePart):

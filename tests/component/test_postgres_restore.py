@@ -12,14 +12,14 @@ import psutil
 import psycopg
 import pytest
 
-from autobot_ops.adapters.place import Place
 from autobot_ops.adapters.postgres_session import (
     PostgresUnreachable,
     StatementFailed,
     UnknownPostgresDatabase,
 )
+from autobot_ops.adapters.runner import Runner
+from autobot_ops.backup.manifest import PostgresContent
 from autobot_ops.backup.postgres import DumpFailed, dump_database
-from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.restore.postgres import (
     FormerKept,
     LoadFailed,
@@ -74,8 +74,8 @@ def server(postgres_process: PostgresProcess) -> Iterator[PostgresProcess]:
         path = postgres_process.folder / f"postgres_{name}_password"
         path.write_text(postgres_process.password, encoding="utf-8")
     postgres_process.execute("ALTER DATABASE autobot OWNER TO postgres")
-    place = place_of(postgres_process)
-    place.query("apply-roles")
+    runner = runner_of(postgres_process)
+    runner.query("apply-roles")
     postgres_process.execute(*FILLED, database=LIVE)
     yield postgres_process
     if postgres_process.process is None:
@@ -84,9 +84,9 @@ def server(postgres_process: PostgresProcess) -> Iterator[PostgresProcess]:
         postgres_process.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def place_of(server: PostgresProcess) -> Place:
-    """This host as the place of PostgreSQL's programs, with the variables that the container has."""
-    return Place(
+def runner_of(server: PostgresProcess) -> Runner:
+    """PostgreSQL's programs of this host, with the variables that the container has."""
+    return Runner(
         env={
             "PATH": f"{BINARIES}:{REPOSITORY / 'docker' / 'postgres'}:{os.environ['PATH']}",
             "SECRETS_DIR": str(server.folder),
@@ -112,12 +112,12 @@ def dump(server: PostgresProcess, *, when_it_begins: Callable[[], object] | None
     list[bytes], PostgresContent
 ]:  # fmt: skip
     archive = Archive(when_it_begins)
-    content = dump_database(place_of(server), LIVE, archive)
+    content = dump_database(runner_of(server), LIVE, archive)
     return archive.chunks, content
 
 
 def restore_of(server: PostgresProcess, restore_id: str = "one") -> PostgresRestore:
-    return PostgresRestore(place_of(server), LIVE, restore_id)
+    return PostgresRestore(runner_of(server), LIVE, restore_id)
 
 
 def spoil(server: PostgresProcess) -> None:
@@ -140,8 +140,8 @@ def test_the_account_names_tables_rows_and_sequences(server: PostgresProcess) ->
     assert content.database == LIVE
     assert content.tables["knowledge.entries"].rows == ROWS
     assert content.tables['knowledge."odd ""name"'].rows == 4
-    assert content.tables["knowledge.empty"].hash == "0"
-    assert content.sequences == {"knowledge.entries_id_seq": (ROWS, True)}
+    assert content.tables["knowledge.empty"].digest == "0"
+    assert content.sequences == {"knowledge.entries_id_seq": ROWS}
     assert content == PostgresContent.model_validate_json(content.model_dump_json())
 
 
@@ -195,7 +195,7 @@ def test_commit_drops_the_former_database(server: PostgresProcess) -> None:
     restore = restore_of(server)
     restore.stage(chunks, content)
     restore.exchange()
-    assert formers(place_of(server), LIVE) == [restore.former]
+    assert formers(runner_of(server), LIVE) == [restore.former]
     restore.commit()
     restore.commit()
     assert names(server) == {LIVE}
@@ -296,13 +296,13 @@ def test_names_a_server_that_is_not_there(server: PostgresProcess) -> None:
 
 def test_names_a_database_that_is_not_there(server: PostgresProcess) -> None:
     with pytest.raises(UnknownPostgresDatabase, match="autobat"):
-        dump_database(place_of(server), "autobat", Archive())
+        dump_database(runner_of(server), "autobat", Archive())
 
 
 def test_the_programs_that_are_not_there_are_named(server: PostgresProcess) -> None:
     with pytest.raises(PostgresUnreachable):
         dump_database(
-            Place(env={**(place_of(server).env or {}), "PGPORT": str(free_port())}), LIVE, Archive()
+            Runner(env={**(runner_of(server).env or {}), "PGPORT": str(free_port())}), LIVE, Archive()
         )
 
 
@@ -353,7 +353,7 @@ def test_refuses_a_dump_of_a_newer_server(server: PostgresProcess) -> None:
 
 def test_what_a_crash_left_is_cleared(server: PostgresProcess) -> None:
     server.execute("CREATE DATABASE autobot_restore_crashed")
-    assert clear_staged(place_of(server), LIVE) == ["autobot_restore_crashed"]
+    assert clear_staged(runner_of(server), LIVE) == ["autobot_restore_crashed"]
     assert names(server) == {LIVE}
 
 

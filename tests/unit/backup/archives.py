@@ -88,7 +88,14 @@ def write_archive(
         if contents.dump is not None:
             file, done = sealed("postgres/autobot.dump", contents.dump)
             postgres = (
-                PostgresPart(**_stored(file, done), database="autobot", server_version="15.1", tables=TABLES),
+                PostgresPart(
+                    **_stored(file, done),
+                    database="autobot",
+                    server_version="15.1",
+                    size=8192,
+                    tables=TABLES,
+                    sequences={"public.entries_id_seq": 3},
+                ),
             )
         document = document.model_copy(
             update={"databases": tuple(databases), "instance": instance, "postgres": postgres}
