@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from autobot_ops.adapters import process
+from autobot_ops.adapters.one_off import clear_leftovers
 from autobot_ops.adapters.process import Child, CommandFailed
 from autobot_ops.adapters.runner import Runner
 from autobot_ops.errors import ExternalCommandFailed, RefusedForSafety
@@ -94,7 +95,7 @@ class ContainerDrill:
     @contextmanager
     def loaded(self, rdb: Readable, size: int) -> Iterator[Readable]:
         """See Drill."""
-        clear_leftovers(self.project)
+        clear_leftovers(self.project, LABEL)
         name = f"{self.project}-drill-{secrets.token_hex(4)}"
         owner = "uid=10002,gid=10002,mode=0700"
         memory = str(size + max(SMALLEST_MEMORY, LOADED_TIMES * size))
@@ -138,22 +139,6 @@ class LocalDrill:
             _serving(Runner(("sh", "-c")), Runner(), folder, rdb, size, self.databases, **programs) as stream,
         ):
             yield stream
-
-
-def clear_leftovers(project: str) -> list[str]:
-    """Remove containers of drills that aren't running (any more); their names.
-
-    A running one has somebody who holds its input open.
-    """
-    listed = process.query(
-        ("docker", "ps", "--all", "--format", "{{.Names}}", "--filter", f"label={LABEL}={project}",
-         "--filter", "status=created", "--filter", "status=exited", "--filter", "status=dead")
-    )  # fmt: skip
-    names = listed.split()
-    for name in names:
-        with suppress(CommandFailed):
-            process.query(("docker", "rm", "--force", "--volumes", name))
-    return names
 
 
 @contextmanager
@@ -229,8 +214,10 @@ def _reason(said: list[str]) -> str:
 
 
 def _not_started(error: CommandFailed) -> DrillFailed:
+    # docker says the reason first, and last how its help is called.
+    said = error.output.strip().splitlines() or [error.message]
     return DrillFailed(
-        f"no throwaway redis can be started: {error.message}",
+        f"no throwaway redis can be started: {said[0].removeprefix('docker: ')}",
         hint="Run scripts/bootstrap; without Docker a local redis-server is needed.",
     )
 

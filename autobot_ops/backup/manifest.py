@@ -78,10 +78,16 @@ class PostgresPart(FilePart, PostgresContent):
     """A database of PostgreSQL, dumped in its custom format."""
 
 
-class VolumePart(FilePart):
-    """A volume that can't be rebuilt, as a tar file."""
+class VolumeContent(_Row):
+    """What a service's data volume holds: how many files, and their sizes' sum in bytes."""
 
     service: str
+    files: int = Field(ge=0)
+    size: int = Field(ge=0)
+
+
+class VolumePart(FilePart, VolumeContent):
+    """A volume that can't be rebuilt, as a tar file."""
 
 
 class RebuiltVolume(_Row):
