@@ -18,7 +18,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from autobot_ops.backup.errors import AlteredManifest, DamagedManifest, UnknownFormat, WrongKey
 from autobot_ops.backup.key_file import SealKey
-from autobot_ops.backup.postgres_content import PostgresContent
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
@@ -54,16 +53,41 @@ class DatabasePart(FilePart):
     fingerprint: str = Field(pattern=r"^\d+:[0-9a-f]{32}$")
 
 
-class PostgresPart(FilePart):
-    """A database of PostgreSQL, dumped in its custom format, and what is in it."""
+class TableContent(_Row):
+    """What a table of PostgreSQL holds: its rows, and a hash that doesn't depend on their order."""
 
-    content: PostgresContent
+    rows: int = Field(ge=0)
+    digest: str
 
 
-class VolumePart(FilePart):
-    """A volume that can't be rebuilt, as a tar file."""
+class PostgresContent(_Row):
+    """A database of PostgreSQL at one moment. `size` is what it occupies on the server, in bytes.
+
+    Tables and sequences are named with their schema before them, and quotes where SQL needs them. Of a
+    sequence it is the last value: identifiers up to there may have been given out.
+    """
+
+    database: str
+    server_version: str
+    size: int = Field(ge=0)
+    tables: dict[str, TableContent]
+    sequences: dict[str, int]
+
+
+class PostgresPart(FilePart, PostgresContent):
+    """A database of PostgreSQL, dumped in its custom format."""
+
+
+class VolumeContent(_Row):
+    """What a service's data volume holds: how many files, and their sizes' sum in bytes."""
 
     service: str
+    files: int = Field(ge=0)
+    size: int = Field(ge=0)
+
+
+class VolumePart(FilePart, VolumeContent):
+    """A volume that can't be rebuilt, as a tar file."""
 
 
 class RebuiltVolume(_Row):
