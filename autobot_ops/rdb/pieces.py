@@ -78,12 +78,12 @@ def _split_of(code: int, dialect: Dialect) -> _Split | None:
 
 
 def _gathered(head: Command, records: Iterable[Command]) -> Iterator[Command]:
-    """Commands that begin with `head` and take as many records as a piece may have."""
+    """Commands that begin with `head` and take as many records, of a word or two, as a piece may have."""
     command = list(head)
     size = count = 0
     for record in records:
         command += record
-        size += sum(map(len, record))
+        size += len(record[0]) + len(record[-1])
         count += 1
         if size >= PIECE_BYTES or count >= PIECE_ELEMENTS:
             yield tuple(command)

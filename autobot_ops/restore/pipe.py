@@ -76,7 +76,10 @@ class CommandPipe:
 
     def send(self, words: Sequence[Word], check: Check | None = None) -> None:
         """Send a command, sooner or later. An answer that is an error raises; `check` sees any other."""
-        packed = hiredis.pack_command(tuple(words))  # type: ignore[arg-type]
+        self.send_packed(hiredis.pack_command(tuple(words)), check)  # type: ignore[arg-type]
+
+    def send_packed(self, packed: bytes, check: Check | None = None) -> None:
+        """The same for one command as it goes over the line."""
         self._held.append(packed)
         self._held_bytes += len(packed)
         if check is not None:
