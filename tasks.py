@@ -2,13 +2,14 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, database, images, lifecycle, secrets
+from autobot_ops.verbs import configuration, database, demo, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
     images.build,
     configuration.config,
     database.database,
+    demo.demo,
     images.requirements,
     secrets.secrets,
 )

@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from rich import box
+from rich import progress as bars
 from rich.console import Console
+from rich.filesize import decimal
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -102,6 +104,55 @@ def progress(title: str, columns: Sequence[str]) -> Iterator[Progress]:
         return
     with Live(console=_remarks, transient=True, refresh_per_second=8) as live:
         yield Progress(title, columns, live)
+
+
+class Work:
+    """How far one long piece of work is, in units; it may be told as often as one likes."""
+
+    def __init__(self, bar: bars.Progress | None, task: bars.TaskID | None) -> None:
+        self._bar, self._task = bar, task
+
+    def set(self, done: float, note: str = "") -> None:
+        """So much is done; the note says more than a number can."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, note=note)
+
+
+@contextmanager
+def work(title: str, *, unit: str, total: float | None = None) -> Iterator[Work]:
+    """Show how far work is, with rate and, if the total is known, time left. Nothing on a pipe.
+
+    `unit` is "bytes", or what is counted ("keys").
+    """
+    if not _remarks.is_terminal:
+        yield Work(None, None)
+        return
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(bar_width=24),
+        _Amount(unit),
+        bars.TimeElapsedColumn(),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[note]}", style="dim"),
+    )
+    with bars.Progress(*columns, console=_remarks, transient=True) as bar:
+        yield Work(bar, bar.add_task(title, total=total, note=""))
+
+
+class _Amount(bars.ProgressColumn):
+    """What is done, of how much, and how much a second."""
+
+    def __init__(self, unit: str) -> None:
+        super().__init__()
+        self._unit = unit
+
+    def render(self, task: bars.Task) -> Text:
+        def shown(amount: float) -> str:
+            return decimal(int(amount)) if self._unit == "bytes" else f"{amount:,.0f} {self._unit}"
+
+        of_total = f" of {shown(task.total)}" if task.total else ""
+        rate = f", {shown(task.speed)}/s" if task.speed else ""
+        return Text(f"{shown(task.completed)}{of_total}{rate}")
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -49,7 +50,19 @@ class Settings(BaseModel):
     root_image: str = Field("debian:bookworm-slim", min_length=1, description="what every image starts from")
     torch_index: str = Field("", description="index of torch's CPU builds, where pip has no wheel folder")
     state_dir: Path = Field(Path(".autobot"), description="secrets and local state, one folder per project")
-    backup_dir: Path = Field(Path("backups"), description="where archives are kept")
+    backup_dir: Path = Field(Path("backups"), description="where archives are kept, one folder per project")
+    backup_bucket: str = Field(
+        "",
+        pattern=r"^(s3://[^\s/]+(/\S*)?)?$",
+        description="S3 bucket where archives are kept too (s3://BUCKET/PREFIX)",
+    )
+    backup_recipients: str = Field(
+        "",
+        description="further recipients of age (age1…, blank-separated) that can open archives",
+    )
+    backup_encryption: Literal["all", "required"] = Field(
+        "all", description="what is encrypted in archives: all, or what a security level requires"
+    )
     registry_timeout: int = Field(15, ge=1, le=600, description="seconds to wait for a registry's answer")
     up_timeout: int = Field(240, ge=5, le=3600, description="seconds until every service must be healthy")
     stop_timeout: int = Field(30, ge=1, le=600, description="seconds a container has to stop gracefully")
@@ -70,6 +83,11 @@ class Settings(BaseModel):
     def secrets_dir(self) -> Path:
         """Where this project's secret files are, absolute."""
         return self.project_state_dir / "secrets"
+
+    @property
+    def archives_dir(self) -> Path:
+        """Where this project's archives are, absolute."""
+        return self.root / self.backup_dir / self.project
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The one place that starts processes.
 
-`query` returns what a program prints, `execute` lets it speak to the terminal, `stream_lines` hands
-over its output line by line. A program that is missing, fails or is killed becomes
+`query` returns what a program prints, `execute` lets it speak to the terminal, `stream_lines` and
+`stream_bytes` hand over its output as it comes, `feed_bytes` gives it input, `converse` both in turns.
+Memory is bounded in all but `query`. A program that is missing, fails or is killed becomes
 ExternalCommandFailed, in words; a termination of ours ends the child as well.
 """
 
@@ -10,13 +11,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 from autobot_ops.errors import ExternalCommandFailed
 
 GRACE_SECONDS = 10
+CHUNK_BYTES = 256 * 1024
 KEPT_LINES = 60
 """Lines of output that an error keeps for its reader."""
 
@@ -65,7 +70,7 @@ def query(
             ) from error
     if process.returncode:
         raise CommandFailed(argv, process.returncode, errors or output)
-    return output
+    return str(output)
 
 
 def execute(argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
@@ -91,6 +96,110 @@ def stream_lines(
         raise CommandFailed(argv, status, "".join(kept))
 
 
+class Child:
+    """A running program with bytes on all its pipes. What it says on standard error is kept for errors.
+
+    Every method raises CommandFailed when it finds that the program has ended with an error.
+    """
+
+    def __init__(self, argv: Sequence[str], process: subprocess.Popen[Any]) -> None:
+        self._argv = argv
+        self._process = process
+        self._input: IO[bytes] = process.stdin  # type: ignore[assignment] # `converse` asked for pipes
+        self._output: IO[bytes] = process.stdout  # type: ignore[assignment]
+        self._complaints: deque[bytes] = deque(maxlen=KEPT_LINES)
+        # In a thread: a program that fills this pipe while nobody reads it would stand still.
+        self._listener = threading.Thread(target=self._listen, args=(process.stderr,), daemon=True)
+        self._listener.start()
+
+    def write(self, data: bytes) -> None:
+        """Give it input, at once."""
+        try:
+            self._input.write(data)
+            self._input.flush()
+        except BrokenPipeError:
+            self.finish()
+            raise CommandFailed(self._argv, 0, "it stopped reading its input") from None
+
+    def end_input(self) -> None:
+        """Tell it that nothing more comes."""
+        with suppress(BrokenPipeError):
+            self._input.close()
+
+    def read(self, size: int = CHUNK_BYTES, /) -> bytes:
+        """Its next output: as many bytes as asked for, fewer only at the end, none behind it."""
+        data = self._output.read(size)
+        if len(data) < size:
+            self.finish()
+        return data
+
+    def read_line(self) -> str:
+        """The next line of its output without its end; CommandFailed also where it ended well instead."""
+        line = self._output.readline(CHUNK_BYTES)
+        if not line:
+            self.finish()
+            raise CommandFailed(self._argv, 0, "it ended before it answered")
+        return line.decode(errors="replace").rstrip("\n")
+
+    def finish(self) -> None:
+        """Wait for its end, which must be a success."""
+        status = self._process.wait()
+        self._listener.join()
+        if status:
+            raise CommandFailed(self._argv, status, b"".join(self._complaints).decode(errors="replace"))
+
+    def _listen(self, errors: IO[bytes]) -> None:
+        # A closed pipe is the end of listening, however it came to be closed.
+        with suppress(ValueError, OSError):
+            while line := errors.readline(CHUNK_BYTES):
+                self._complaints.append(line)
+
+
+@contextmanager
+def converse(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[Child]:
+    """A program to write to and to read from in turns. It is ended with the context, whatever it does."""
+    pipe = subprocess.PIPE
+    with _spawn(argv, env, cwd, stdin=pipe, stderr=pipe, text=False) as process:
+        yield Child(argv, process)
+
+
+def stream_bytes(
+    argv: Sequence[str], *, env: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Iterator[bytes]:
+    """A program's output in chunks.
+
+    Behind the last one it must have succeeded; otherwise CommandFailed says that nothing of what was
+    taken before may be kept.
+    """
+    with converse(argv, env=env, cwd=cwd) as child:
+        child.end_input()
+        while chunk := child.read():
+            yield chunk
+
+
+def feed_bytes(
+    argv: Sequence[str],
+    chunks: Iterable[bytes],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> str:
+    """Give a program its input in chunks; what it prints, which may be a pipe's worth (64 KiB) at most.
+
+    An error of the chunks ends the program: it never takes a part of its input for the whole.
+    """
+    with converse(argv, env=env, cwd=cwd) as child:
+        for chunk in chunks:
+            child.write(chunk)
+        child.end_input()
+        output = b""
+        while chunk := child.read():
+            output += chunk
+        return output.decode(errors="replace")
+
+
 @contextmanager
 def _spawn(
     argv: Sequence[str],
@@ -100,7 +209,8 @@ def _spawn(
     stdin: int | None,
     stderr: int | None,
     stdout: int | None = subprocess.PIPE,
-) -> Iterator[subprocess.Popen[str]]:
+    text: bool = True,
+) -> Iterator[subprocess.Popen[Any]]:
     """Start a child and make sure that it never outlives the caller's interest in it."""
     try:
         process = subprocess.Popen(
@@ -110,8 +220,8 @@ def _spawn(
             stdin=stdin,
             stdout=stdout,
             stderr=stderr,
-            text=True,
-            errors="replace",
+            text=text,
+            errors="replace" if text else None,
         )
     except FileNotFoundError as error:
         raise CommandMissing(
@@ -131,4 +241,6 @@ def _spawn(
                 process.wait()
         for pipe in (process.stdin, process.stdout, process.stderr):
             if pipe is not None:
-                pipe.close()
+                # Closing flushes what the program no longer wanted.
+                with suppress(BrokenPipeError):
+                    pipe.close()

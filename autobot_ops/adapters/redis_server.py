@@ -18,7 +18,7 @@ from redis.maint_notifications import MaintNotificationsConfig
 
 from autobot_ops.adapters import containers
 from autobot_ops.adapters.tls_peer import NoTrustedTls, peer_certificate
-from autobot_ops.errors import ServiceUnreachable
+from autobot_ops.errors import ConfigurationError, ServiceUnreachable
 from autobot_ops.isolation.secrets import read_secret, redis_password_name
 from autobot_ops.isolation.tls_files import AUTHORITY
 from autobot_ops.ports import Dialer
@@ -37,6 +37,10 @@ REPLY_SECONDS = 60.0
 
 class RedisOutOfReach(ServiceUnreachable):
     """The stack's Redis doesn't run, or its address can't be reached from this host."""
+
+
+class InvalidAddress(ConfigurationError):
+    """A URL that names no Redis server."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,29 @@ def dialer_to(server: Endpoint, folder: Path, role: str) -> Dialer:
     credentials = FileCredentialProvider(username=role, password_file=str(folder / redis_password_name(role)))
 
     return _dialer(server, folder, credentials)
+
+
+def dialer_from_url(url: str) -> Dialer:
+    """Opens connections to any server by its URL (`redis://`, `rediss://`, `unix://`).
+
+    Raises InvalidAddress for what is no such URL.
+    """
+
+    def dial(number: int) -> redis.Redis:
+        client = redis.Redis.from_url(
+            url, socket_connect_timeout=CONNECT_SECONDS, socket_timeout=REPLY_SECONDS, driver_info=None
+        )
+        client.connection_pool.connection_kwargs["db"] = number
+        return client
+
+    try:
+        dial(0).close()
+    except ValueError as error:
+        raise InvalidAddress(
+            f"not the address of a Redis server: {error}",
+            hint="Use redis://USER:PASSWORD@HOST:PORT, rediss://… for TLS, or unix://PATH.",
+        ) from error
+    return dial
 
 
 @contextmanager

@@ -72,6 +72,12 @@ class Reader:
         self._router = router
         self._accept_missing_checksum = accept_missing_checksum
 
+    @property
+    def began_at(self) -> int:
+        """When the server began to write this, in milliseconds (its field ctime); 0 where it doesn't say."""
+        text = self.fields.get(b"ctime", b"")
+        return int(text) * 1000 if text.isdigit() else 0
+
     def redirect(self, sink: Sink | None) -> None:
         """From the record under way on, raw bytes go to `sink`, until the next database begins.
 

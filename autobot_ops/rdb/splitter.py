@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from autobot_ops.rdb.checksum import crc64
+from autobot_ops.rdb.counting import DatabaseCount
 from autobot_ops.rdb.entry import Entry
+from autobot_ops.rdb.fingerprint import KeyDigests
 from autobot_ops.rdb.layout import AUXILIARY, CHECKSUM_BYTES, END
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.summary import Summary
@@ -104,15 +106,37 @@ class Splitter:
         for entry in self.reader:
             yield entry
             summaries.setdefault(entry.database, Summary()).add(entry)
-        for writer in self.writers.values():
-            writer.finish()
-        if self.instance_writer is not None:
-            self.instance_writer.finish()
+        self._finish()
 
     def run(self) -> None:
         """Read to the end, looking at no entry."""
         for _ in self:
             pass
+
+    def run_counting(self) -> dict[int, DatabaseCount]:
+        """Read to the end, with the fingerprint of every database: by its number."""
+        counts: dict[int, DatabaseCount] = {}
+        digests = None
+        for entry in self.reader:
+            count = counts.get(entry.database)
+            if count is None:
+                digests = digests or KeyDigests(self.reader.dialect)
+                count = counts[entry.database] = DatabaseCount(digests, self.reader.began_at)
+                self.summaries[entry.database] = count.summary
+            count.add(entry)
+        self._finish()
+        return counts
+
+    def add_empty(self, number: int, output: Output) -> None:
+        """A file for a database without keys, of which a stream says nothing; after the stream's end."""
+        writer = self.writers[number] = self._writer(output)
+        writer.finish()
+
+    def _finish(self) -> None:
+        for writer in self.writers.values():
+            writer.finish()
+        if self.instance_writer is not None:
+            self.instance_writer.finish()
 
     def _writer(self, output: Output) -> RdbWriter:
         known = self.reader.fields

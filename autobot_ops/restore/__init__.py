@@ -1,1 +1,1 @@
-"""Restoring one database of a live Redis: loaded beside it, compared, exchanged at one stroke."""
+"""Bringing back what an archive holds: loaded beside what is live, compared, exchanged at one stroke."""

@@ -112,6 +112,15 @@ class DataServer:
         """Its replication stream."""
         return ReplicationStream(Endpoint("127.0.0.1", self.port), **options)
 
+    def save(self) -> Path:
+        """The file that SAVE writes, which a server refuses while a stream's child is still ending."""
+        deadline = time.monotonic() + START_SECONDS
+        while self.has_child():
+            assert time.monotonic() < deadline, "a child process doesn't end"
+            time.sleep(0.01)
+        self.command("SAVE")
+        return self.folder / "dump.rdb"
+
     def has_child(self) -> bool:
         """Whether a child process writes a stream at the moment."""
         assert self.process is not None

@@ -19,7 +19,7 @@ LIBRARY = "#!lua name=mylib\nredis.register_function('one', function() return 1 
 def fill(server: DataServer, keys: int = 300, *, odd: bool = True) -> None:
     """Write `keys` usual keys into each of DATABASES, the odd ones, and a function library where possible."""
     for number in DATABASES:
-        chooser = random.Random(number)  # noqa: S311 (repeatable, not secret)
+        chooser = random.Random(number)
         with server.client(number) as client:
             pipe = client.pipeline(transaction=False)
             for index in range(keys):

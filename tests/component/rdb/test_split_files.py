@@ -89,8 +89,7 @@ def test_both_forms_of_the_stream_give_the_same(start_server: StartServer, diskl
     with source.stream() as stream:
         assert stream.diskless is (diskless == "yes")
         found = fingerprints(stream)
-    source.command("SAVE")
-    with (source.folder / "dump.rdb").open("rb") as saved:
+    with source.save().open("rb") as saved:
         assert fingerprints(saved) == found
 
 

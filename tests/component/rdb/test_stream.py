@@ -102,11 +102,10 @@ def test_names_a_server_without_the_command(start_server: StartServer) -> None:
 def test_names_a_server_that_is_loading(start_server: StartServer) -> None:
     source = start_server()
     fill(source, keys=300)
-    source.command("SAVE")
     # A delay for each key keeps it loading; it answers in between.
     server = start_server(
         "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024",
-        rdb=source.folder / "dump.rdb", wait=False,
+        rdb=source.save(), wait=False,
     )  # fmt: skip
     wait_until(lambda: "Loading RDB" in server.log())
     with pytest.raises(StreamUnavailable, match="still loading"):

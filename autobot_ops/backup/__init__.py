@@ -1,0 +1,1 @@
+"""Archives: what a tier's backup is on disk, how it is made, checked, kept and given up."""

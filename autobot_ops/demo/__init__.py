@@ -1,0 +1,1 @@
+"""Data as the original application wrote them, for trying things out."""
