@@ -14,6 +14,9 @@ from typing import Any
 
 import redis
 
+Elsewhere = tuple[int, tuple[object, ...]]
+"""A command in a transaction: the number of the database that it runs in, and its words."""
+
 PREFIX = "restore:"
 NAMES_PREFIX = "restored-keys:"
 NAMES_AT_ONCE = 500
@@ -90,17 +93,13 @@ class Ledger:
         found = [parse_record(text) for text in texts if text is not None]
         return sorted(found, key=lambda record: record.began_at)
 
-    def write(self, record: Record, *before: Sequence[object]) -> None:
-        """Set a record, in one transaction with commands (database number, word, …) that come before it."""
-        self._transaction(before, ("SET", _key(record), record.render()))
+    def write(self, record: Record, *before: Elsewhere) -> None:
+        """Set a record, in one transaction with the commands that come before it."""
+        self._transaction(*before, (self._number, ("SET", _key(record), record.render())))
 
-    def drop(self, record: Record, *before: Sequence[object]) -> None:
+    def drop(self, record: Record, *before: Elsewhere) -> None:
         """Remove a record, likewise."""
-        self._transaction(before, ("UNLINK", _key(record), _names_key(record)))
-
-    def flush(self, numbers: Sequence[int]) -> None:
-        """Empty staging databases."""
-        self._transaction([(number, "FLUSHDB", "ASYNC") for number in numbers])
+        self._transaction(*before, (self._number, ("UNLINK", _key(record), _names_key(record))))
 
     def note_names(self, record: Record, names: Sequence[bytes]) -> None:
         """Append names of keys that the restore exchanges."""
@@ -112,16 +111,14 @@ class Ledger:
         found: list[bytes] = self._client.lrange(_names_key(record), 0, -1)
         return found
 
-    def _transaction(self, before: Sequence[Sequence[object]], *last: Sequence[object]) -> None:
+    def _transaction(self, *commands: Elsewhere) -> None:
         pipe = self._client.pipeline(transaction=True)
         selected = self._number
-        for number, *words in (*before, *((self._number, *words) for words in last)):
+        for number, words in commands:
             if number != selected:
                 pipe.execute_command("SELECT", number)
                 selected = number
             pipe.execute_command(*words)
-        if selected != self._number:
-            pipe.execute_command("SELECT", self._number)
         pipe.execute()
 
 

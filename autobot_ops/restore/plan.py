@@ -10,7 +10,7 @@ from autobot_ops.restore.ledger import Record, State
 
 MEMORY_PER_BYTE = 3
 MEMORY_PER_KEY = 220
-"""Measured: a byte of RDB takes up to three in memory (compression, allocation), and each key this besides."""
+"""Measured: a byte of RDB takes up to three in memory (compression, allocation), each key so much more."""
 
 RESERVE = 0.05
 """Share of maxmemory that stays free for the clients that write meanwhile."""
