@@ -62,7 +62,8 @@ RESTORE = (
 def role_rules(catalogs: Catalogs, server_databases: int, *, database_rules: bool) -> Mapping[str, str]:
     """Rules of each role, to be applied to a user that has none.
 
-    `server_databases` is Redis' setting `databases`; the numbers above the catalog's are for staging.
+    `server_databases` is Redis' setting `databases`; the numbers above the catalog's are for staging, the
+    top one of them is the ledger of restores.
     Without database rules a connection that never selects works in database 0: there FLUSHDB of
     `restore` reaches `main`.
     """
@@ -73,7 +74,7 @@ def role_rules(catalogs: Catalogs, server_databases: int, *, database_rules: boo
         "operator": _rules(*OPERATOR, *everywhere(database_rules=database_rules)),
         "monitor": _rules(*MONITOR),
         "backup": _rules(*BACKUP),
-        "migrate": _rules(*MIGRATE, *selecting([*numbers, *staging], database_rules=database_rules)),
+        "migrate": _rules(*MIGRATE, *selecting([*numbers, *staging[:-1]], database_rules=database_rules)),
         "restore": _rules(*RESTORE, *selecting(staging, database_rules=database_rules))
         + f" ({' '.join(swap_anywhere)})",
     }

@@ -14,6 +14,8 @@ from typing import Any
 
 import redis
 
+from autobot_ops.ports import Dialer
+
 Elsewhere = tuple[int, tuple[object, ...]]
 """A command in a transaction: the number of the database that it runs in, and its words."""
 
@@ -120,6 +122,13 @@ class Ledger:
                 selected = number
             pipe.execute_command(*words)
         pipe.execute()
+
+
+def kept_by_restores(dial: Dialer, ledger_number: int) -> dict[int, str]:
+    """Staging numbers of open restores, with the databases whose former content they keep."""
+    with dial(ledger_number) as client:
+        records = Ledger(client, ledger_number).records()
+    return {record.kept_in: record.database for record in records if record.state is State.OPEN}
 
 
 def _key(record: Record) -> str:
