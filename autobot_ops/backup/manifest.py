@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from autobot_ops.backup.errors import AlteredManifest, DamagedManifest, UnknownFormat, WrongKey
 from autobot_ops.backup.key_file import SealKey
+from autobot_ops.backup.postgres_content import PostgresContent
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
@@ -53,19 +54,10 @@ class DatabasePart(FilePart):
     fingerprint: str = Field(pattern=r"^\d+:[0-9a-f]{32}$")
 
 
-class TableContent(_Row):
-    """What a table of PostgreSQL holds: its rows, and a hash that doesn't depend on their order."""
-
-    rows: int = Field(ge=0)
-    digest: str
-
-
 class PostgresPart(FilePart):
-    """A database of PostgreSQL, dumped in its custom format. `tables` by qualified name."""
+    """A database of PostgreSQL, dumped in its custom format, and what is in it."""
 
-    database: str
-    server_version: str
-    tables: dict[str, TableContent]
+    content: PostgresContent
 
 
 class VolumePart(FilePart):
