@@ -2,12 +2,13 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import configuration, database, demo, images, lifecycle, secrets
+from autobot_ops.verbs import backup, configuration, database, demo, images, lifecycle, secrets
 
 namespace = Collection(
     *lifecycle.TASKS,
     images.build,
     configuration.config,
+    backup.backup,
     database.database,
     demo.demo,
     images.requirements,

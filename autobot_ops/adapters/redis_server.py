@@ -22,8 +22,9 @@ from autobot_ops.errors import ConfigurationError, ServiceUnreachable
 from autobot_ops.isolation.secrets import read_secret, redis_password_name
 from autobot_ops.isolation.tls_files import AUTHORITY
 from autobot_ops.ports import Dialer
+from autobot_ops.rdb import stream as rdb
 from src.utils.redis_credentials import FileCredentialProvider
-from src.utils.redis_tls import TlsConnection
+from src.utils.redis_tls import TlsConnection, trust
 
 if TYPE_CHECKING:
     from autobot_ops.stack.stack import Stack
@@ -90,6 +91,21 @@ def dialer_to(server: Endpoint, folder: Path, role: str) -> Dialer:
     credentials = FileCredentialProvider(username=role, password_file=str(folder / redis_password_name(role)))
 
     return _dialer(server, folder, credentials)
+
+
+def replication_endpoint(stack: Stack) -> rdb.Endpoint:
+    """The running Redis as `autobot_ops.rdb` reads its stream, as the user `backup`. Raises as dialer."""
+    folder = stack.settings.secrets_dir
+    password = read_secret(folder, redis_password_name("backup"))
+    server = endpoint(stack)
+    return rdb.Endpoint(
+        server.host,
+        server.port,
+        username="backup",
+        password=password,
+        tls=trust(str(folder / AUTHORITY)),
+        server_name=SERVICE,
+    )
 
 
 def dialer_from_url(url: str) -> Dialer:

@@ -26,13 +26,17 @@ _LONGEST_LINE = 4096
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a server listens and who asks. `tls` is a context made by the caller, or None."""
+    """Where a server listens and who asks. `tls` is a context made by the caller, or None.
+
+    `server_name` is the name in the server's certificate, where it isn't `host`.
+    """
 
     host: str
     port: int
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     tls: ssl.SSLContext | None = field(default=None, repr=False)
+    server_name: str | None = None
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -49,7 +53,7 @@ class Endpoint:
         if self.tls is None:
             return connection
         try:
-            return self.tls.wrap_socket(connection, server_hostname=self.host)
+            return self.tls.wrap_socket(connection, server_hostname=self.server_name or self.host)
         except OSError as error:
             connection.close()
             raise StreamUnavailable(

@@ -1,0 +1,167 @@
+"""One archive while it is written: its parts sealed on the way, and their rows of the manifest.
+
+To be used inside the place's lock. Whatever isn't committed when the `with` ends is removed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Self
+
+from pyrage import x25519
+
+from autobot_ops.backup.archive_writer import ArchiveWriter
+from autobot_ops.backup.key_file import SealKey
+from autobot_ops.backup.local_place import LocalPlace
+from autobot_ops.backup.manifest import (
+    DatabasePart,
+    FilePart,
+    Manifest,
+    PostgresPart,
+    RebuiltVolume,
+    Server,
+    VolumeContent,
+    VolumePart,
+    archive_id,
+)
+from autobot_ops.backup.plan import PlannedArchive
+from autobot_ops.backup.postgres_content import PostgresContent
+from autobot_ops.backup.sealing import ENCRYPTED_ENDING, SealingWriter
+from autobot_ops.backup.stream_copy import CopiedStream
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose archives these are, for their manifests. `catalog` is the SHA-256 of the catalogs."""
+
+    project: str
+    tool_version: str
+    catalog: str
+
+
+class ArchiveDraft:
+    """An archive of one tier in the making."""
+
+    def __init__(
+        self,
+        place: LocalPlace,
+        planned: PlannedArchive,
+        taken_at: datetime,
+        recipients: Sequence[x25519.Recipient],
+    ) -> None:
+        self.planned = planned
+        self.id = archive_id(taken_at, planned.tier)
+        self._taken_at = taken_at
+        self._recipients = recipients
+        self._writer = ArchiveWriter(place, self.id)
+        self._open: dict[str, SealingWriter] = {}
+        self._files: dict[str, str] = {}
+        self._postgres: list[PostgresPart] = []
+        self._volumes: list[VolumePart] = []
+        self._rebuilt: tuple[RebuiltVolume, ...] = ()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for part in self._open.values():
+            part.abort()
+        self._writer.abort()
+
+    def open_database(self, name: str) -> SealingWriter:
+        """Where the plain RDB of a database goes."""
+        encrypted = next(each.encrypted for each in self.planned.databases if each.name == name)
+        return self._open_part(_database_file(name), encrypted=encrypted)
+
+    def open_instance(self) -> SealingWriter:
+        """Where the plain RDB of what belongs to no database goes."""
+        return self._open_part(_INSTANCE_FILE)
+
+    def open_postgres(self, database: str) -> SealingWriter:
+        """Where a dump of PostgreSQL goes; end it with `finish_postgres`."""
+        return self._open_part(f"postgres/{database}.dump.zst")
+
+    def finish_postgres(self, content: PostgresContent) -> None:
+        """The dump is whole."""
+        sealed = self._finish(f"postgres/{content.database}.dump.zst")
+        self._postgres.append(PostgresPart(**sealed, content=content))
+
+    def open_volume(self, service: str) -> SealingWriter:
+        """Where the tar file of a service's volume goes; end it with `finish_volume`."""
+        return self._open_part(f"volumes/{service}.tar.zst")
+
+    def finish_volume(self, content: VolumeContent) -> None:
+        """The tar file is whole."""
+        sealed = self._finish(f"volumes/{content.service}.tar.zst")
+        self._volumes.append(VolumePart(**sealed, content=content))
+
+    def note_rebuilt(self, volumes: Sequence[RebuiltVolume]) -> None:
+        """Volumes that aren't in the archive since they can be made again."""
+        self._rebuilt = tuple(volumes)
+
+    def commit(
+        self, copied: CopiedStream, server: Server, origin: Origin, ended_at: datetime, key: SealKey
+    ) -> Manifest:
+        """Make it an archive, when the stream has been copied to its end."""
+        databases = []
+        for planned in self.planned.databases:
+            of_stream = copied.databases[planned.number]
+            databases.append(
+                DatabasePart(
+                    **self._finish(_database_file(planned.name)),
+                    name=planned.name,
+                    number=planned.number,
+                    keys=of_stream.keys,
+                    keys_with_expiry=of_stream.keys_with_expiry,
+                    fingerprint=str(of_stream.fingerprint),
+                )
+            )
+        instance = FilePart(**self._finish(_INSTANCE_FILE)) if _INSTANCE_FILE in self._open else None
+        manifest = Manifest(
+            id=self.id,
+            project=origin.project,
+            tier=self.planned.tier,
+            complete=self.planned.complete,
+            taken_at=self._taken_at,
+            ended_at=ended_at,
+            tool_version=origin.tool_version,
+            catalog=origin.catalog,
+            server=server,
+            databases=tuple(databases),
+            instance=instance,
+            postgres=tuple(self._postgres),
+            volumes=tuple(self._volumes),
+            rebuilt_volumes=self._rebuilt,
+        )
+        self._writer.commit(manifest, key)
+        return manifest
+
+    def _open_part(self, name: str, *, encrypted: bool = True) -> SealingWriter:
+        file = name + ENCRYPTED_ENDING if encrypted else name
+        recipients = self._recipients if encrypted else ()
+        self._open[name] = SealingWriter(self._writer.open_part(file), recipients, what=f"{self.id}/{file}")
+        self._files[name] = file
+        return self._open[name]
+
+    def _finish(self, name: str) -> dict[str, Any]:
+        sealed = self._open[name].finish()
+        file = self._files[name]
+        self._writer.finish_part(file)
+        return {
+            "file": file,
+            "bytes": sealed.plain_bytes,
+            "stored_bytes": sealed.stored_bytes,
+            "sha256": sealed.sha256,
+        }
+
+
+_INSTANCE_FILE = "instance.rdb.zst"
+
+
+def _database_file(name: str) -> str:
+    return f"databases/{name}.rdb.zst"
