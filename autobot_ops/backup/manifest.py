@@ -53,41 +53,24 @@ class DatabasePart(FilePart):
     fingerprint: str = Field(pattern=r"^\d+:[0-9a-f]{32}$")
 
 
-class TableContent(_Row):
-    """What a table of PostgreSQL holds: its rows, and a hash that doesn't depend on their order."""
+class PostgresPart(FilePart):
+    """A database of PostgreSQL, dumped in its custom format, and what is in it."""
 
-    rows: int = Field(ge=0)
-    digest: str
-
-
-class PostgresContent(_Row):
-    """A database of PostgreSQL at one moment. `size` is what it occupies on the server, in bytes.
-
-    Tables and sequences are named with their schema before them, and quotes where SQL needs them. Of a
-    sequence it is the last value: identifiers up to there may have been given out.
-    """
-
-    database: str
-    server_version: str
-    size: int = Field(ge=0)
-    tables: dict[str, TableContent]
-    sequences: dict[str, int]
-
-
-class PostgresPart(FilePart, PostgresContent):
-    """A database of PostgreSQL, dumped in its custom format."""
+    content: PostgresContent
 
 
 class VolumeContent(_Row):
-    """What a service's data volume holds: how many files, and their sizes' sum in bytes."""
+    """What a service's data volume holds: how many files, and the sum of their sizes in bytes."""
 
     service: str
     files: int = Field(ge=0)
     size: int = Field(ge=0)
 
 
-class VolumePart(FilePart, VolumeContent):
-    """A volume that can't be rebuilt, as a tar file."""
+class VolumePart(FilePart):
+    """A volume that can't be rebuilt, as a tar file, and what is in it."""
+
+    content: VolumeContent
 
 
 class RebuiltVolume(_Row):

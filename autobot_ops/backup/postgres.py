@@ -11,8 +11,7 @@ from typing import Protocol
 from autobot_ops.adapters.postgres_session import PostgresUnreachable, explained, session
 from autobot_ops.adapters.process import CommandFailed
 from autobot_ops.adapters.runner import Runner
-from autobot_ops.backup.manifest import PostgresContent
-from autobot_ops.backup.postgres_content import SETTINGS, read_content, table_names
+from autobot_ops.backup.postgres_content import SETTINGS, PostgresContent, read_content, table_names
 from autobot_ops.errors import ExternalCommandFailed
 
 LOCK_WAIT_MILLISECONDS = 60_000

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from autobot_ops.backup.manifest import PostgresContent, TableContent
+from pydantic import BaseModel, ConfigDict, Field
 
 # A row's text must not depend on the server's or the role's own settings.
 SETTINGS = (
@@ -35,7 +35,7 @@ SELECT json_build_array(current_setting('server_version'), pg_database_size(curr
 _ROWS = """
 SELECT json_build_object(
          'rows', count(*),
-         'digest', coalesce(sum(hashtextextended((one_row.*)::text, 0)), 0)::text)
+         'hash', coalesce(sum(hashtextextended((one_row.*)::text, 0)), 0)::text)
   FROM ONLY {table} AS one_row
 """
 _SEQUENCE = "SELECT to_json(last_value) FROM {sequence}"
@@ -47,6 +47,31 @@ class Asks(Protocol):
     def ask(self, statement: str, /) -> object:
         """The answer's one value."""
         ...
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TableContent(_Row):
+    """The rows of one table; `hash` is a decimal number of any length."""
+
+    rows: int = Field(ge=0)
+    hash: str
+
+
+class PostgresContent(_Row):
+    """One database at one moment. `size` is what it occupies on the server, in bytes.
+
+    Tables and sequences are named with their schema before them, and quotes where SQL needs them. Of a
+    sequence it is the last value: identifiers up to there may have been given out.
+    """
+
+    database: str
+    server_version: str
+    size: int = Field(ge=0)
+    tables: dict[str, TableContent]
+    sequences: dict[str, int]
 
 
 def table_names(database: Asks) -> list[str]:

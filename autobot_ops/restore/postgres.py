@@ -24,8 +24,7 @@ from autobot_ops.adapters.postgres_session import (
 )
 from autobot_ops.adapters.process import CommandFailed
 from autobot_ops.adapters.runner import Runner
-from autobot_ops.backup.manifest import PostgresContent
-from autobot_ops.backup.postgres_content import SETTINGS, differences, read_content
+from autobot_ops.backup.postgres_content import SETTINGS, PostgresContent, differences, read_content
 from autobot_ops.errors import ExternalCommandFailed, RefusedForSafety
 from autobot_ops.restore.postgres_renewal import renew
 

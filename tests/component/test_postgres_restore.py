@@ -18,8 +18,8 @@ from autobot_ops.adapters.postgres_session import (
     UnknownPostgresDatabase,
 )
 from autobot_ops.adapters.runner import Runner
-from autobot_ops.backup.manifest import PostgresContent
 from autobot_ops.backup.postgres import DumpFailed, dump_database
+from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.restore.postgres import (
     FormerKept,
     LoadFailed,
@@ -140,7 +140,7 @@ def test_the_account_names_tables_rows_and_sequences(server: PostgresProcess) ->
     assert content.database == LIVE
     assert content.tables["knowledge.entries"].rows == ROWS
     assert content.tables['knowledge."odd ""name"'].rows == 4
-    assert content.tables["knowledge.empty"].digest == "0"
+    assert content.tables["knowledge.empty"].hash == "0"
     assert content.sequences == {"knowledge.entries_id_seq": ROWS}
     assert content == PostgresContent.model_validate_json(content.model_dump_json())
 

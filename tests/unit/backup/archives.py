@@ -87,16 +87,7 @@ def write_archive(
         postgres: tuple[PostgresPart, ...] = ()
         if contents.dump is not None:
             file, done = sealed("postgres/autobot.dump", contents.dump)
-            postgres = (
-                PostgresPart(
-                    **_stored(file, done),
-                    database="autobot",
-                    server_version="15.1",
-                    size=8192,
-                    tables=TABLES,
-                    sequences={"public.entries_id_seq": 3},
-                ),
-            )
+            postgres = (PostgresPart(**_stored(file, done), content=CONTENT),)
         document = document.model_copy(
             update={"databases": tuple(databases), "instance": instance, "postgres": postgres}
         )
