@@ -2,26 +2,28 @@
 
 A value becomes a run of tokens (list, stream) or a bag of records (set, hash, sorted set: their order in
 a hash table depends on the process). Short forms are the tokens themselves, bags sorted; long ones are a
-digest, for bags the sum of the records' digests, so that memory stays bounded. Bags of more than
-MOST_RECORDS are nearly always hash tables, so their records are what a hash table has in the file: plain
-strings, scores of eight bytes. Which of these it is depends on the logical value alone.
+digest, for bags the sum of the records' digests, so that memory stays bounded. Strings and what nearly
+always is a hash table (sets, bags of more than MOST_RECORDS) have the form that the file has when nothing
+is compressed, so that most of it needn't be touched. Which of these it is depends on the logical value
+alone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import blake2b
 
-from autobot_ops.rdb.content import LARGE, LongString
-from autobot_ops.rdb.tokens import DIGEST_BYTES
+from xxhash import xxh3_128, xxh3_128_intdigest
+
+from autobot_ops.rdb.content import LARGE, whole
+from autobot_ops.rdb.tokens import DIGEST_BYTES, plain
 
 MODULUS = 1 << 8 * DIGEST_BYTES
 MOST_RECORDS = 512
 
 
-def digest_number(data: bytes) -> int:
-    """128 bits of `data`."""
-    return int.from_bytes(blake2b(data, digest_size=DIGEST_BYTES).digest(), "little")
+def plain_form(stored: bytes) -> bytes:
+    """The plain form of a stored string that stands in memory."""
+    return plain(whole(stored, 0)[0])
 
 
 class Run:
@@ -30,7 +32,7 @@ class Run:
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
         self._size = 0
-        self._digest = blake2b(digest_size=DIGEST_BYTES)
+        self._digest = xxh3_128()
 
     def add(self, piece: bytes) -> None:
         """Append."""
@@ -56,11 +58,6 @@ def run_form(tokens: Iterable[bytes]) -> bytes:
     return run.form()
 
 
-def string_form(text: bytes | LongString) -> bytes:
-    """The form of a plain string."""
-    return run_form((text,) if isinstance(text, bytes) else text)
-
-
 def small_bag_form(records: Iterable[bytes]) -> bytes:
     """The form of up to MOST_RECORDS records, each made of tokens, in any order."""
     held: list[bytes] = []
@@ -69,13 +66,13 @@ def small_bag_form(records: Iterable[bytes]) -> bytes:
         held.append(record)
         size += len(record)
         if size > LARGE:
-            total += sum(map(digest_number, held))
+            total += sum(map(xxh3_128_intdigest, held))
             folded += len(held)
             held.clear()
     if not folded:
         held.sort()
         return b"=" + b"".join(held)
-    return big_bag_form(folded + len(held), total + sum(map(digest_number, held)))
+    return big_bag_form(folded + len(held), total + sum(map(xxh3_128_intdigest, held)))
 
 
 def big_bag_form(count: int, total: int) -> bytes:

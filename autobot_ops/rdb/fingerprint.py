@@ -24,33 +24,40 @@ It finds what went wrong by accident. It is not a signature: that is the archive
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Self
 
-from autobot_ops.rdb.canonical import MODULUS, digest_number
+from xxhash import xxh3_128_intdigest
+
+from autobot_ops.rdb.canonical import MODULUS
 from autobot_ops.rdb.entry import Entry
 from autobot_ops.rdb.errors import MalformedRecord
 from autobot_ops.rdb.forms import forms_of
-from autobot_ops.rdb.layout import Dialect
+from autobot_ops.rdb.layout import EXPIRES_MILLISECONDS, Dialect, Kind
 from autobot_ops.rdb.quick_forms import QUICK_FORMS
 from autobot_ops.rdb.skipping import BadEncoding
-from autobot_ops.rdb.tokens import BadPacking
+from autobot_ops.rdb.tokens import BadPacking, plain
 
 SPAN_BITS = 17
 SPANS_AHEAD = 660
 """Expiries are told apart by spans of 2^17 ms (131 s) for as many spans (one day) after the stream began."""
 
-_KIND_LETTERS = {
-    "string": b"s",
-    "list": b"l",
-    "set": b"e",
-    "zset": b"z",
-    "hash": b"h",
-    "stream": b"x",
-    "module": b"m",
-}
-_NEVER = b"\xff" * 8
+KIND_LETTERS: Mapping[Kind, bytes] = MappingProxyType(
+    {
+        # A string's is its type in the file: see `counting`.
+        "string": b"\x00",
+        "list": b"l",
+        "set": b"e",
+        "zset": b"z",
+        "hash": b"h",
+        "stream": b"x",
+        "module": b"m",
+    }
+)
+_EXPIRY = bytes((EXPIRES_MILLISECONDS,))
 
 
 class KeyDigests:
@@ -62,7 +69,7 @@ class KeyDigests:
     def __init__(self, dialect: Dialect) -> None:
         forms = forms_of(dialect)
         self._by_code = {
-            code: (_KIND_LETTERS[each.kind], QUICK_FORMS.get(code), forms[code])
+            code: (KIND_LETTERS[each.kind], QUICK_FORMS.get(code), forms[code])
             for code, each in dialect.types.items()
         }
 
@@ -72,16 +79,16 @@ class KeyDigests:
         form = None
         try:
             if quick is not None and entry.end:
-                form = quick(entry.data, entry.value_at)
+                form = quick(entry.data, entry.value_at, entry.end)
             if form is None:
                 form = form_of(entry.content())
-        except (BadPacking, BadEncoding, OverflowError) as error:
+        except (BadPacking, BadEncoding, OverflowError, struct.error) as error:
             raise MalformedRecord(
                 f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
             ) from error
-        key, expires_at = entry.key, entry.expires_at
-        expiry = _NEVER if expires_at is None else expires_at.to_bytes(8, "little", signed=True)
-        return digest_number(b"%b%b%b%b%b" % (letter, expiry, len(key).to_bytes(4, "little"), key, form))
+        expires_at = entry.expires_at
+        expiry = b"" if expires_at is None else _EXPIRY + expires_at.to_bytes(8, "little", signed=True)
+        return xxh3_128_intdigest(expiry + letter + plain(entry.key) + form)
 
 
 @dataclass(frozen=True)
@@ -130,6 +137,11 @@ class Fingerprinter:
                 counted = self._spans.setdefault(span, [0, 0])
                 counted[0] += 1
                 counted[1] += digest
+
+    def add_lasting(self, keys: int, total: int) -> None:
+        """Count in keys without expiry by the sum of their digests."""
+        self._keys += keys
+        self._total += total
 
     @property
     def fingerprint(self) -> Fingerprint:

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from xxhash import xxh3_128_intdigest
+
 from autobot_ops.rdb.canonical import (
     MOST_RECORDS,
     big_bag_form,
-    digest_number,
     run_form,
     small_bag_form,
-    string_form,
 )
 from autobot_ops.rdb.content import LongString, read_string
 from autobot_ops.rdb.layout import VALKEY, Dialect
@@ -30,7 +30,6 @@ from autobot_ops.rdb.tokens import (
     plain_token,
     score_bytes,
     score_of,
-    score_token,
     token_of,
 )
 from autobot_ops.rdb.window import Window
@@ -47,24 +46,25 @@ _MODULE_END, _MODULE_BYTES, _MODULE_STRING = 0, {3: 4, 4: 8}, 5
 
 @dataclass(frozen=True)
 class Rendering:
-    """How the parts of a bag's records are written: as tokens in small bags, plainly in big ones."""
+    """How the strings of a bag's records are written: from what is stored, from a token."""
 
     element: Callable[[bytes | LongString], bytes]
     token: Callable[[bytes], bytes]
-    score: Callable[[float], bytes]
 
 
-_AS_TOKENS = Rendering(token_of, lambda token: token, score_token)
-_PLAINLY = Rendering(plain_of, plain_token, score_bytes)
+_AS_TOKENS = Rendering(token_of, lambda token: token)
+_PLAINLY = Rendering(plain_of, plain_token)
 
 
-def _bag_form(count: int, records: Callable[[Rendering], Iterable[bytes]]) -> bytes:
+def _bag_form(
+    count: int, records: Callable[[Rendering], Iterable[bytes]], small: Rendering = _AS_TOKENS
+) -> bytes:
     if count <= MOST_RECORDS:
-        return small_bag_form(records(_AS_TOKENS))
+        return small_bag_form(records(small))
     found = total = 0
     for record in records(_PLAINLY):
         found += 1
-        total += digest_number(record)
+        total += xxh3_128_intdigest(record)
     return big_bag_form(found, total)
 
 
@@ -79,7 +79,7 @@ def _time(window: Window) -> int:
 
 
 def _string(window: Window) -> bytes:
-    return string_form(read_string(window))
+    return plain_of(read_string(window))
 
 
 def _list(window: Window) -> bytes:
@@ -112,7 +112,7 @@ def _nodes(window: Window) -> Iterator[bytes]:
             yield from open_listpack(blob)[1]
 
 
-def _table(strings: int, *, scored: bool = False) -> Form:
+def _table(strings: int, *, scored: bool = False, small: Rendering = _AS_TOKENS) -> Form:
     """Sets, hashes and sorted sets as a server writes its hash tables: the big ones have a fast way."""
 
     def form(window: Window) -> bytes:
@@ -120,8 +120,8 @@ def _table(strings: int, *, scored: bool = False) -> Form:
         if count > MOST_RECORDS:
             return big_bag_form(count, table_sum(window, count, strings, scored=scored))
         return small_bag_form(
-            b"".join([token_of(read_string(window)) for _ in range(strings)])
-            + (score_token(binary_score(window.take(8))) if scored else b"")
+            b"".join([small.element(read_string(window)) for _ in range(strings)])
+            + (score_bytes(binary_score(window.take(8))) if scored else b"")
             for _ in _each(window, count)
         )
 
@@ -181,7 +181,7 @@ def _sorted_set_with_text(window: Window) -> bytes:
     return _bag_form(
         count,
         lambda to: (
-            to.element(read_string(window)) + to.score(_text_score(window)) for _ in _each(window, count)
+            to.element(read_string(window)) + score_bytes(_text_score(window)) for _ in _each(window, count)
         ),
     )
 
@@ -206,7 +206,7 @@ def _groups(tokens: Iterator[bytes], width: int) -> Iterator[tuple[bytes, ...]]:
 def _set_in(opener: Opener) -> Form:
     def form(window: Window) -> bytes:
         count, tokens = opener(read_string(window))
-        return _bag_form(count, lambda to: map(to.token, tokens))
+        return _bag_form(count, lambda to: map(to.token, tokens), _PLAINLY)
 
     return form
 
@@ -226,7 +226,9 @@ def _sorted_set_in(opener: Opener) -> Form:
         count, tokens = opener(read_string(window))
         return _bag_form(
             count // 2,
-            lambda to: (to.token(member) + to.score(score_of(score)) for member, score in _groups(tokens, 2)),
+            lambda to: (
+                to.token(member) + score_bytes(score_of(score)) for member, score in _groups(tokens, 2)
+            ),
         )
 
     return form
@@ -253,7 +255,7 @@ _FORMS: Mapping[int, Form] = MappingProxyType(
     {
         0: _string,
         1: _list,
-        2: _table(1),
+        2: _table(1, small=_PLAINLY),
         3: _sorted_set_with_text,
         4: _table(2),
         5: _table(1, scored=True),

@@ -99,20 +99,24 @@ def _decode(packed: bytes, plain: bytearray, until: int) -> int:
 def load_native() -> Decompress | None:
     """The same by the system's liblzf, which checks its bounds; None where there is none."""
     try:
-        function = ctypes.CDLL("liblzf.so.1").lzf_decompress
+        # PyDLL keeps the interpreter's lock: giving it up for a microsecond would cost five milliseconds
+        # where another thread waits for it.
+        function = ctypes.PyDLL("liblzf.so.1").lzf_decompress
     except (OSError, AttributeError):
         return None
     function.argtypes = (ctypes.c_char_p, ctypes.c_uint, ctypes.c_char_p, ctypes.c_uint)
     function.restype = ctypes.c_uint
 
     def decompress_natively(packed: bytes, plain_length: int) -> bytes:
-        if not packed or not plain_length:
-            # It would read a first byte that isn't there, and 0 is its sign of an error too.
+        if not packed or plain_length < 2:
+            # It would read a first byte that isn't there, 0 is its sign of an error too, and short bytes
+            # objects are shared.
             return decompress_in_python(packed, plain_length)
-        plain = ctypes.create_string_buffer(plain_length or 1)
+        # Filled before anybody else sees it, as the C interface's PyBytes_FromStringAndSize has it.
+        plain = bytes(plain_length)
         if function(packed, len(packed), plain, plain_length) != plain_length:
             raise BadCompression("compressed bytes that don't give the length they promise")
-        return plain.raw[:plain_length]
+        return plain
 
     return decompress_natively
 

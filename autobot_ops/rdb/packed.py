@@ -11,6 +11,7 @@ from io import BytesIO
 
 from autobot_ops.rdb.content import LARGE, LongString
 from autobot_ops.rdb.errors import TruncatedRdb
+from autobot_ops.rdb.grammar import listpack_tokens
 from autobot_ops.rdb.tokens import (
     LISTPACK_END,
     LISTPACK_HEADER,
@@ -28,7 +29,7 @@ Packed = bytes | LongString
 
 _ZIPLIST_HEADER, _ZIPLIST_END, _ZIPLIST_FAR = 10, 0xFF, 0xFE
 _ZIPLIST_INTEGERS = {0xC0: 2, 0xD0: 4, 0xE0: 8, 0xF0: 3, 0xFE: 1}
-_INTSET_HEADER, _INTSET_SIZES = 8, (2, 4, 8)
+INTSET_HEADER, INTSET_FORMATS = 8, {2: "h", 4: "i", 8: "q"}
 
 
 class _Pieces:
@@ -57,6 +58,12 @@ def listpack_records(blob: bytes, width: int) -> list[bytes]:
     end = len(blob) - 1
     if end < LISTPACK_HEADER or blob[end] != LISTPACK_END:
         raise BadPacking("a listpack without its end")
+    records: list[bytes] = listpack_tokens(width).findall(blob, LISTPACK_HEADER, end)
+    return records if not records or records[-1] else _odd_listpack_records(blob, width)
+
+
+def _odd_listpack_records(blob: bytes, width: int) -> list[bytes]:
+    end = len(blob) - 1
     steps = STEPS
     records = []
     position = LISTPACK_HEADER
@@ -171,9 +178,9 @@ def _ziplist_token(window: Window) -> bytes:
 def open_intset(blob: Packed) -> tuple[int, Iterator[bytes]]:
     """The same for a set of integers. Format: src/intset.c."""
     window = _window(blob)
-    head = _head(window, _INTSET_HEADER)
+    head = _head(window, INTSET_HEADER)
     size, count = int.from_bytes(head[:4], "little"), int.from_bytes(head[4:], "little")
-    if size not in _INTSET_SIZES:
+    if size not in INTSET_FORMATS:
         raise BadPacking(f"a set of integers of {size} bytes")
     return count, _intset_tokens(window, size, count)
 

@@ -6,7 +6,7 @@ may be used before the iteration has ended without an error: the checksum is the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -44,12 +44,23 @@ class Router(Protocol):
         ...
 
 
+class Taker(Protocol):
+    """Somebody who takes entries straight from the bytes."""
+
+    def take(self, data: bytes, position: int, /) -> int:
+        """Take what stands at `position`, and as much behind it as possible; where that ends."""
+        ...
+
+
 class Reader:
     """Iterate over it, once and to the end, to get the entries of an RDB stream.
 
     Raises DamagedRdb and UnsupportedRdb by the names in `errors`. What it learns on the way: `dialect`,
     `version` and `fields` (the auxiliary ones) before the first entry; `resize_hints` (database number →
     keys and keys with expiry, as the server announced them), `function_libraries`, `module_fields`.
+
+    Where `taker` is set, it gives somebody for each database number who is offered what stands in memory
+    first: what they take isn't yielded.
     """
 
     def __init__(
@@ -68,6 +79,7 @@ class Reader:
         self.resize_hints: dict[int, tuple[int, int]] = {}
         self.function_libraries = 0
         self.module_fields = 0
+        self.taker: Callable[[int], Taker] | None = None
         self._database = 0
         self._router = router
         self._accept_missing_checksum = accept_missing_checksum
@@ -103,6 +115,10 @@ class Reader:
                     return
                 self._read_record(code)
                 continue
+            if self.taker is not None:
+                window.position = self.taker(self._database).take(data, start)
+                if window.position > start:
+                    continue
 
             value_at = 0
             expires_at = None

@@ -116,14 +116,17 @@ class Splitter:
     def run_counting(self) -> dict[int, DatabaseCount]:
         """Read to the end, with the fingerprint of every database: by its number."""
         counts: dict[int, DatabaseCount] = {}
-        digests = None
+
+        def count_of(number: int) -> DatabaseCount:
+            if number not in counts:
+                digests = KeyDigests(self.reader.dialect)
+                counts[number] = DatabaseCount(digests, self.reader.began_at)
+                self.summaries[number] = counts[number].summary
+            return counts[number]
+
+        self.reader.taker = count_of
         for entry in self.reader:
-            count = counts.get(entry.database)
-            if count is None:
-                digests = digests or KeyDigests(self.reader.dialect)
-                count = counts[entry.database] = DatabaseCount(digests, self.reader.began_at)
-                self.summaries[entry.database] = count.summary
-            count.add(entry)
+            count_of(entry.database).add(entry)
         self._finish()
         return counts
 

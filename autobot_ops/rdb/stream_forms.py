@@ -14,9 +14,9 @@ from autobot_ops.rdb.packed import open_listpack
 from autobot_ops.rdb.tokens import BadPacking, number_of, token_of
 from autobot_ops.rdb.window import Window
 
-_ID_BYTES = 16
+ID_BYTES = 16
 _DELETED, _SAME_FIELDS = 1, 2
-_ENTRY, _COUNTERS, _GROUP, _PENDING, _CONSUMER = b"\xf8", b"\xf9", b"\xfa", b"\xfb", b"\xfc"
+ENTRY, COUNTERS, GROUP, PENDING, CONSUMER = b"\xf8", b"\xf9", b"\xfa", b"\xfb", b"\xfc"
 
 
 def stream_form(version: int) -> Callable[[Window], bytes]:
@@ -42,7 +42,7 @@ def _parts(window: Window, version: int) -> Iterator[bytes]:
         deleted, added = [0, 0], length
     else:
         _first_ms, _first_sequence, *deleted, added = _numbers(window, 5)
-    yield _COUNTERS + b"".join(map(_number, (length, *last, *deleted, added)))
+    yield COUNTERS + b"".join(map(_number, (length, *last, *deleted, added)))
     for _ in range(window.length()):
         window.release()
         yield from _group(window, version)
@@ -50,7 +50,7 @@ def _parts(window: Window, version: int) -> Iterator[bytes]:
 
 def _node(window: Window) -> Iterator[bytes]:
     identity = read_string(window)
-    if not isinstance(identity, bytes) or len(identity) != _ID_BYTES:
+    if not isinstance(identity, bytes) or len(identity) != ID_BYTES:
         raise BadPacking("a stream's node without an id")
     base_ms, base_sequence = int.from_bytes(identity[:8], "big"), int.from_bytes(identity[8:], "big")
     _, tokens = open_listpack(read_string(window))
@@ -65,7 +65,7 @@ def _node(window: Window) -> Iterator[bytes]:
             count = len(names) if same_fields else number_of(next(tokens))
             kept = not flags & _DELETED
             if kept:
-                yield _ENTRY + _number(ms) + _number(sequence) + _number(count)
+                yield ENTRY + _number(ms) + _number(sequence) + _number(count)
             for index in range(count):
                 pair = (names[index] if same_fields else next(tokens)) + next(tokens)
                 if kept:
@@ -82,15 +82,15 @@ def _node(window: Window) -> Iterator[bytes]:
 def _group(window: Window, version: int) -> Iterator[bytes]:
     name = token_of(read_string(window))
     # Version 1 has no count of entries read; the loading server estimates one.
-    yield _GROUP + name + b"".join(map(_number, _numbers(window, 2 if version == 1 else 3)))
+    yield GROUP + name + b"".join(map(_number, _numbers(window, 2 if version == 1 else 3)))
     for _ in range(window.length()):
         window.release()
         # Entry id and delivery time, as they are.
-        yield _PENDING + window.take(_ID_BYTES + 8) + _number(window.length())
+        yield PENDING + window.take(ID_BYTES + 8) + _number(window.length())
     for _ in range(window.length()):
         window.release()
-        yield _CONSUMER + token_of(read_string(window))
+        yield CONSUMER + token_of(read_string(window))
         window.take(8 if version < 3 else 16)
         for _ in range(window.length()):
             window.release()
-            yield _PENDING + window.take(_ID_BYTES)
+            yield PENDING + window.take(ID_BYTES)

@@ -22,14 +22,14 @@ class LargeKey(NamedTuple):
 class Summary:
     """Counts of one database; memory doesn't grow with the number of keys."""
 
-    __slots__ = ("_heap", "_least", "keys", "keys_with_expiry", "size")
+    __slots__ = ("_heap", "keys", "keys_with_expiry", "least", "size")
 
     def __init__(self) -> None:
         self.keys = 0
         self.keys_with_expiry = 0
         self.size = 0
         self._heap: list[LargeKey] = []
-        self._least = -1
+        self.least = -1
 
     def add(self, entry: Entry) -> None:
         """Count an entry; to be called when its value has been read or may go by."""
@@ -38,11 +38,15 @@ class Summary:
         self.size += size
         if entry.expires_at is not None:
             self.keys_with_expiry += 1
-        if size > self._least:
-            heapq.heappush(self._heap, LargeKey(size, entry.key, entry.kind))
-            if len(self._heap) > LARGEST:
-                heapq.heappop(self._heap)
-                self._least = self._heap[0].size
+        if size > self.least:
+            self.keep(LargeKey(size, entry.key, entry.kind))
+
+    def keep(self, key: LargeKey) -> None:
+        """Take a key larger than `least` among the largest."""
+        heapq.heappush(self._heap, key)
+        if len(self._heap) > LARGEST:
+            heapq.heappop(self._heap)
+            self.least = self._heap[0].size
 
     @property
     def largest(self) -> list[LargeKey]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterable
-from hashlib import blake2b
+
+from xxhash import xxh3_128
 
 from autobot_ops.rdb.content import LARGE, LongString
 
@@ -34,7 +35,6 @@ STEPS = tuple(
 _INTEGERS = {0xF1: 2, 0xF2: 3, 0xF3: 4, 0xF4: 8}
 # An integer of more digits than this is no 64-bit one.
 _MOST_DIGITS = 20
-_EXACT = 1 << 53
 
 
 class BadPacking(ValueError):
@@ -108,14 +108,12 @@ def integer_token(number: int) -> bytes:
 
 
 def plain(text: bytes) -> bytes:
-    """An element as a server writes it into a hash table's record when it doesn't compress; or its digest."""
+    """An element as a server writes it into an RDB when it doesn't compress; or its digest."""
     length = len(text)
     if length <= _MOST_DIGITS and text and (text[0] == 0x2D or text[0] <= 0x39):
         number = _as_integer(text)
         if number is not None:
-            for first, size in enumerate((1, 2, 4), 0xC0):
-                if -1 << 8 * size - 1 <= number < 1 << 8 * size - 1:
-                    return bytes((first,)) + number.to_bytes(size, "little", signed=True)
+            return plain_integer(number)
     if length < 0x40:
         return b"%c%b" % (length, text)
     if length < 0x4000:
@@ -125,9 +123,18 @@ def plain(text: bytes) -> bytes:
     return b"\x80" + length.to_bytes(4, "big") + text
 
 
+def plain_integer(number: int) -> bytes:
+    """The plain form of an integer of up to 64 bits."""
+    for first, size in enumerate((1, 2, 4), 0xC0):
+        if -1 << 8 * size - 1 <= number < 1 << 8 * size - 1:
+            return b"%c%b" % (first, number.to_bytes(size, "little", signed=True))
+    text = b"%d" % number
+    return b"%c%b" % (len(text), text)
+
+
 def long_token(pieces: Iterable[bytes], length: int) -> bytes:
     """What stands for an element longer than LARGE."""
-    digest = blake2b(digest_size=DIGEST_BYTES)
+    digest = xxh3_128()
     for piece in pieces:
         digest.update(piece)
     return b"%c" % LONG + length.to_bytes(8, "little") + digest.digest()
@@ -175,16 +182,6 @@ def text_of(element: bytes) -> bytes:
         head, length = string_head(element, 0)
         return element[head : head + length]
     return b"%d" % number_of(element)
-
-
-def score_token(score: float) -> bytes:
-    """The token of a sorted set's score: an integer where it is exactly one, else its shortest text.
-
-    Servers write scores as eight bytes or as text of 17 digits or the shortest text, by version and size.
-    """
-    if score == score // 1 and -_EXACT < score < _EXACT:
-        return integer_token(int(score))
-    return token(repr(score).encode())
 
 
 def score_of(element: bytes) -> float:

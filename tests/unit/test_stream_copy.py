@@ -113,7 +113,7 @@ class Cut:
 
 def test_nothing_is_whole_when_the_connection_ends_at_any_place() -> None:
     data, _ = every_type()
-    chooser = random.Random(3)  # noqa: S311 (repeatable, not secret)
+    chooser = random.Random(3)
     for after in sorted(chooser.sample(range(len(data)), 60)):
         shelf = Shelf()
         with pytest.raises(StreamEndedEarly):

@@ -14,7 +14,7 @@ from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Splitter
 from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import fingerprints_of
-from tests.component.rdb.data_server import DataServer, Engine, engines
+from tests.component.rdb.data_server import Engine, engines
 from tests.component.rdb.keys import FAR, fill
 
 PACKED_SIZES = ("hash-max-{}-entries", "zset-max-{}-entries", "set-max-intset-entries")
