@@ -18,7 +18,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from autobot_ops.backup.errors import AlteredManifest, DamagedManifest, UnknownFormat, WrongKey
 from autobot_ops.backup.key_file import SealKey
-from autobot_ops.backup.postgres_content import PostgresContent
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
@@ -60,10 +59,18 @@ class PostgresPart(FilePart):
     content: PostgresContent
 
 
-class VolumePart(FilePart):
-    """A volume that can't be rebuilt, as a tar file."""
+class VolumeContent(_Row):
+    """What a service's data volume holds: how many files, and the sum of their sizes in bytes."""
 
     service: str
+    files: int = Field(ge=0)
+    size: int = Field(ge=0)
+
+
+class VolumePart(FilePart):
+    """A volume that can't be rebuilt, as a tar file, and what is in it."""
+
+    content: VolumeContent
 
 
 class RebuiltVolume(_Row):

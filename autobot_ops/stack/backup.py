@@ -10,18 +10,20 @@ from autobot_ops.adapters.redis_server import answering, dialer, replication_end
 from autobot_ops.backup.draft import Origin
 from autobot_ops.backup.key_file import KEY_FILE, BackupKeys, load_keys, make_key_file, parse_recipients
 from autobot_ops.backup.local_place import LocalPlace
-from autobot_ops.backup.manifest import Manifest, RebuiltVolume
+from autobot_ops.backup.manifest import Manifest, RebuiltVolume, VolumeContent
 from autobot_ops.backup.plan import PlannedArchive
 from autobot_ops.backup.postgres import dump_database
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
 from autobot_ops.backup.taking import Sealing, ServerState, take_archives
+from autobot_ops.backup.volumes import archive_volume, volumes_of_tier
 from autobot_ops.rdb.errors import StreamEndedEarly
 from autobot_ops.rdb.stream import ReplicationStream
 from autobot_ops.stack.image_inputs import project_version
-from autobot_ops.stack.inside import place_inside
+from autobot_ops.stack.inside import runner_inside
 from autobot_ops.stack.stack import Stack
+from autobot_ops.stack.volumes import data_volume
 
 POSTGRES_DATABASE = "autobot"
 
@@ -50,19 +52,19 @@ class StackSources:
 
     def dump_postgres(self, writer: SealingWriter) -> PostgresContent:
         """pg_dump in the container of PostgreSQL."""
-        return dump_database(place_inside(self.stack, "postgres"), self.postgres_database, writer)
+        return dump_database(runner_inside(self.stack, "postgres"), self.postgres_database, writer)
 
     def volumes(self, tier: str) -> Sequence[str]:
-        """None so far."""
-        return ()
+        """Services whose volume nothing else rebuilds, as the catalog says."""
+        return volumes_of_tier(self.stack.catalogs, tier)[0]
 
     def rebuilt_volumes(self, tier: str) -> Sequence[RebuiltVolume]:
-        """None so far."""
-        return ()
+        """Those that are rebuilt, and from what."""
+        return volumes_of_tier(self.stack.catalogs, tier)[1]
 
-    def archive_volume(self, service: str, writer: SealingWriter) -> None:
-        """Write a volume as a tar file."""
-        raise NotImplementedError
+    def archive_volume(self, service: str, writer: SealingWriter) -> VolumeContent:
+        """Write a volume as a tar file; the agent stands still meanwhile."""
+        return archive_volume(data_volume(self.stack, service), writer)
 
 
 def local_place(stack: Stack) -> LocalPlace:
