@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from autobot_ops.backup.database_content import DatabaseContent, read_database
 from autobot_ops.backup.errors import DamagedArchive, DamagedPart, WrongKey
@@ -30,23 +30,14 @@ from autobot_ops.errors import RefusedForSafety
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.window import Source
 
+if TYPE_CHECKING:
+    from autobot_ops.backup.drill import Drill
+
 DUMP_BEGINS = b"PGDMP"
 
 
 class VerificationFailed(DamagedArchive):
     """Parts of an archive aren't what its manifest says; the message names each."""
-
-
-class Drill(Protocol):
-    """Who has throwaway servers."""
-
-    def loaded(self, rdb: Source, size: int) -> AbstractContextManager[Source]:
-        """What a server holds that has loaded a plain RDB of `size` bytes, as an RDB; expired keys too.
-
-        A RefusedForSafety says that the server doesn't take the file; another error, that there was no
-        server.
-        """
-        ...
 
 
 CheckDump = Callable[[Source], object]
