@@ -18,6 +18,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from autobot_ops.backup.errors import AlteredManifest, DamagedManifest, UnknownFormat, WrongKey
 from autobot_ops.backup.key_file import SealKey
+from autobot_ops.backup.postgres_content import PostgresContent
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"

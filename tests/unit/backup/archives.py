@@ -12,7 +12,8 @@ from pyrage import x25519
 from autobot_ops.backup.archive_writer import ArchiveWriter
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.local_place import LocalPlace
-from autobot_ops.backup.manifest import DatabasePart, FilePart, Manifest, PostgresPart, TableContent
+from autobot_ops.backup.manifest import DatabasePart, FilePart, Manifest, PostgresPart
+from autobot_ops.backup.postgres_content import PostgresContent, TableContent
 from autobot_ops.backup.sealing import Sealed, SealingWriter
 from autobot_ops.rdb.fingerprint import Fingerprinter, KeyDigests
 from autobot_ops.rdb.reader import Reader
@@ -21,7 +22,13 @@ from tests.unit.backup.manifests import TAKEN_AT, manifest
 
 KEYS = BackupKeys((x25519.Identity.generate(),))
 FUNCTION = b"#!lua name=library\nredis.register_function('one', function() return 1 end)"
-TABLES = {"knowledge.entries": TableContent(rows=3, digest="1")}
+CONTENT = PostgresContent(
+    database="autobot",
+    server_version="15.1",
+    size=8_000_000,
+    tables={"knowledge.entries": TableContent(rows=3, hash="1")},
+    sequences={},
+)
 
 
 def rdb_of(number: int, keys: int = 20, *, text: bytes = b"value") -> bytes:
