@@ -11,6 +11,7 @@ from autobot_ops.verbs import (
     journal,
     lifecycle,
     retention,
+    restore,
     secrets,
 )
 
@@ -26,5 +27,6 @@ namespace = Collection(
     demo.demo,
     journal.history,
     images.requirements,
+    restore.restore,
     secrets.secrets,
 )
