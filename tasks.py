@@ -2,7 +2,20 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import backup, configuration, database, demo, images, lifecycle, secrets
+from autobot_ops.verbs import (
+    backup,
+    configuration,
+    database,
+    demo,
+    images,
+    journal,
+    lifecycle,
+    retention,
+    secrets,
+)
+
+for retention_task in retention.TASKS:
+    backup.backup.add_task(retention_task)
 
 namespace = Collection(
     *lifecycle.TASKS,
@@ -11,6 +24,7 @@ namespace = Collection(
     backup.backup,
     database.database,
     demo.demo,
+    journal.history,
     images.requirements,
     secrets.secrets,
 )
