@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -121,8 +120,8 @@ def temporary_replica(port: int, folder: Path) -> None:
     replica_port = port + 1 if port < 65535 else port - 1
     process = subprocess.Popen(
         [
-            "redis-server", "--port", str(replica_port), "--bind", "127.0.0.1", "--databases", "32", "--save", "",
-            "--dir", str(folder), "--logfile", str(folder / "log"), "--enable-debug-command", "local",
+            "redis-server", "--port", str(replica_port), "--bind", "127.0.0.1", "--databases", "32",
+            "--save", "", "--dir", str(folder), "--logfile", str(folder / "log"), "--enable-debug-command", "local",
             "--replicaof", "127.0.0.1", str(port),
         ],
         stdin=subprocess.DEVNULL,
@@ -135,6 +134,7 @@ def temporary_replica(port: int, folder: Path) -> None:
             for number in DATABASES:
                 _save_one(client, number, folder)
     finally:
+        _note_peak(process.pid)
         process.kill()
         process.wait()
 
@@ -143,6 +143,7 @@ def _cut_off_when_complete(port: int) -> None:
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         try:
+            client: Any
             with redis.Redis(port=port) as client:
                 if client.info("replication")["master_link_status"] == "up":
                     client.execute_command("REPLICAOF", "NO", "ONE")
@@ -153,7 +154,7 @@ def _cut_off_when_complete(port: int) -> None:
     raise TimeoutError("the replica has no copy")
 
 
-def _save_one(client: redis.Redis, number: int, folder: Path) -> None:
+def _save_one(client: Any, number: int, folder: Path) -> None:
     for other in DATABASES:
         if other != number:
             client.execute_command("SWAPDB", other, 31)
@@ -180,12 +181,33 @@ def redis_dump_load(port: int, folder: Path) -> None:
     """The package of that name, from the environment that `REDIS_DUMP_LOAD` names; one database at a time."""
     for number in DATABASES:
         _run(
-            os.environ["REDIS_DUMP_LOAD"], "-p", str(port), "-d", str(number), "-o", str(folder / f"{number}.json")
+            os.environ["REDIS_DUMP_LOAD"],
+            "-p",
+            str(port),
+            "-d",
+            str(number),
+            "-o",
+            str(folder / f"{number}.json"),
         )
 
 
 def _run(*words: str) -> None:
-    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None:
+        _note_peak(process.pid)
+        time.sleep(0.01)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, words)
+
+
+_peaks: list[int] = []
+
+
+def _note_peak(process_id: int) -> None:
+    """Keep a program's peak while it runs: what the kernel says at its end includes us, who forked it."""
+    for line in Path(f"/proc/{process_id}/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            _peaks.append(int(line.split()[1]))
 
 
 ARMS: dict[str, Callable[[int, Path], None]] = {
@@ -197,7 +219,6 @@ ARMS: dict[str, Callable[[int, Path], None]] = {
     "temporary replica": temporary_replica,
     "redis-dump-load": redis_dump_load,
 }
-_NOT_OURSELVES = {"redis-cli --rdb", "temporary replica", "redis-dump-load"}
 
 
 def main(name: str, port: int, folder: Path) -> None:
@@ -205,8 +226,9 @@ def main(name: str, port: int, folder: Path) -> None:
     began = time.perf_counter()
     ARMS[name](port, folder)
     wall = time.perf_counter() - began
-    who = resource.RUSAGE_CHILDREN if name in _NOT_OURSELVES else resource.RUSAGE_SELF
-    print(json.dumps({"wall [s]": wall, "peak RSS [MiB]": resource.getrusage(who).ru_maxrss / 1024}))
+    if not _peaks:
+        _note_peak(os.getpid())
+    print(json.dumps({"wall [s]": wall, "peak RSS [MiB]": max(_peaks) / 1024}))
 
 
 if __name__ == "__main__":
