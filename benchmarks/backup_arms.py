@@ -121,8 +121,8 @@ def temporary_replica(port: int, folder: Path) -> None:
     process = subprocess.Popen(
         [
             "redis-server", "--port", str(replica_port), "--bind", "127.0.0.1", "--databases", "32",
-            "--save", "", "--dir", str(folder), "--logfile", str(folder / "log"), "--enable-debug-command", "local",
-            "--replicaof", "127.0.0.1", str(port),
+            "--save", "", "--dir", str(folder), "--logfile", str(folder / "log"),
+            "--enable-debug-command", "local", "--replicaof", "127.0.0.1", str(port),
         ],
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
