@@ -2,7 +2,23 @@
 
 from invoke import Collection
 
-from autobot_ops.verbs import backup, configuration, database, demo, images, lifecycle, migrate, secrets
+from autobot_ops.verbs import (
+    archives,
+    backup,
+    configuration,
+    database,
+    demo,
+    images,
+    journal,
+    lifecycle,
+    migrate,
+    restore,
+    retention,
+    secrets,
+)
+
+for backup_task in (*archives.TASKS, *retention.TASKS):
+    backup.backup.add_task(backup_task)
 
 namespace = Collection(
     *lifecycle.TASKS,
@@ -11,7 +27,9 @@ namespace = Collection(
     backup.backup,
     database.database,
     demo.demo,
+    journal.history,
     images.requirements,
     migrate.migrate,
+    restore.restore,
     secrets.secrets,
 )

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from invoke import Context
 from invoke.exceptions import Exit
 
 from autobot_ops.errors import Interrupted, OpsError
@@ -20,7 +21,11 @@ from autobot_ops.errors import Interrupted, OpsError
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: paths start here, wherever `inv` was called."""
 
+RECORDED_AS = "recorded_as"
+"""Attribute of a task that is journalled: its name there."""
+
 if TYPE_CHECKING:
+    from autobot_ops.journal import Journal
     from autobot_ops.stack.stack import Stack
 
 Arguments = ParamSpec("Arguments")
@@ -58,6 +63,39 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
             raise _exit(what, hint, OpsError.exit_code, as_json=as_json) from error
 
     return wrapped
+
+
+def recorded(name: str, *facts: str) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
+    """Have a task's runs in the journal: who, when, how it ended, and these of its arguments.
+
+    It stands below `@verb`. Dry runs aren't recorded. A task that knows numbers as well (keys, bytes) uses
+    `journal.operation` itself.
+    """
+
+    def wrap(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+        @functools.wraps(function)
+        def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+            context = args[0]
+            if kwargs.get("dry_run") or (isinstance(context, Context) and context.config.run.dry):
+                return function(*args, **kwargs)
+            from autobot_ops.journal import operation
+
+            with operation(current_journal(), name, **{fact: kwargs.get(fact) for fact in facts}):
+                return function(*args, **kwargs)
+
+        vars(wrapped)[RECORDED_AS] = name
+        return wrapped
+
+    return wrap
+
+
+def current_journal() -> Journal:
+    """The journal of the stack that the configuration and the environment describe."""
+    from autobot_ops import frontend
+    from autobot_ops.journal import open_journal
+    from autobot_ops.settings import load_settings
+
+    return open_journal(load_settings(ROOT, os.environ).project_state_dir, frontend.warn)
 
 
 def current_stack() -> Stack:

@@ -103,6 +103,12 @@ def environment_name(field: str) -> str:
     return ENVIRONMENT_PREFIX + field.upper()
 
 
+def overriding_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that override settings now: another process needs them to see the same stack."""
+    names = map(environment_name, setting_fields())
+    return {name: environ[name] for name in names if name in environ}
+
+
 def setting_fields() -> list[str]:
     """Names of the settings in the file's order."""
     return [field for field in Settings.model_fields if field != "root"]

@@ -96,11 +96,11 @@ def dialer_to(server: Endpoint, folder: Path, role: str) -> Dialer:
 
 def replication_endpoint(stack: Stack) -> rdb.Endpoint:
     """The running Redis as `autobot_ops.rdb` reads its stream, as the user `backup`. Raises as dialer."""
-    return command_endpoint(stack, "backup")
+    return endpoint_for(stack, "backup")
 
 
-def command_endpoint(stack: Stack, role: str) -> rdb.Endpoint:
-    """The running Redis for who speaks to it without redis-py, as one of its users. Raises as dialer."""
+def endpoint_for(stack: Stack, role: str) -> rdb.Endpoint:
+    """The running Redis as one of its users, for who needs no client library. Raises as dialer."""
     folder = stack.settings.secrets_dir
     password = read_secret(folder, redis_password_name(role))
     server = endpoint(stack)

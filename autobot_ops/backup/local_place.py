@@ -6,22 +6,22 @@ that of an archive's readers on its manifest.
 
 from __future__ import annotations
 
-import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from typing import BinaryIO
 
 from autobot_ops.backup.durable_files import (
-    FILE_MODE,
     ensure_folder,
     remove_file,
     remove_folder,
     replace_file,
     storing,
 )
-from autobot_ops.backup.errors import ArchiveInUse, BackupRunning, DamagedPart, UnknownArchive
+from autobot_ops.backup.errors import ArchiveInUse, DamagedPart, UnknownArchive
+from autobot_ops.backup.locks import lock_file
 from autobot_ops.backup.manifest import MANIFEST_FILE, is_archive_id
 from autobot_ops.backup.places import VERIFICATION_FILE
 
@@ -65,38 +65,24 @@ class LocalPlace:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Be the only one who writes here; BackupRunning where somebody else is."""
+        """Be the only one who writes or removes here; BackupRunning where somebody else is."""
         with storing("the backup folder can't be written", self.folder):
             ensure_folder(self.folder)
-            descriptor = os.open(self.folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                holder = os.read(descriptor, 32).decode(errors="replace").strip()
-                raise BackupRunning(
-                    f"another backup is running: process {holder or 'unknown'}",
-                    hint="Wait until it has ended, and run this again.",
-                ) from error
-            with storing("the backup folder can't be written", self.folder):
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, b"%d\n" % os.getpid(), 0)
-            try:
-                yield
-            finally:
-                os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
+        with lock_file(self.folder / LOCK_FILE):
+            yield
 
     def files(self, archive_id: str) -> dict[str, int]:
         """Every file of an archive with its size in bytes; UnknownArchive."""
         folder = self._archive(archive_id)
+        if not folder.is_dir():
+            raise UnknownArchive(archive_id, self.address)
+        found: dict[str, int] = {}
         with storing(f"{archive_id} can't be read", self.folder):
-            return {
-                path.relative_to(folder).as_posix(): path.stat().st_size
-                for path in folder.rglob("*")
-                if path.is_file()
-            }
+            for path in folder.rglob("*"):
+                with suppress(FileNotFoundError):  # removed while we look
+                    if path.is_file():
+                        found[path.relative_to(folder).as_posix()] = path.stat().st_size
+        return found
 
     def path(self, archive_id: str, file: str) -> Path:
         """Where a file of an archive is."""
@@ -126,7 +112,7 @@ class LocalPlace:
         descriptor = self._open_manifest(archive_id, os.O_RDONLY)
         try:
             # Waits only for a removal; afterwards the path shows whether there was one.
-            fcntl.flock(descriptor, fcntl.LOCK_SH)
+            flock(descriptor, LOCK_SH)
             if not path.exists() or path.stat().st_ino != os.fstat(descriptor).st_ino:
                 raise UnknownArchive(archive_id, self.address)
             yield
@@ -137,7 +123,7 @@ class LocalPlace:
         """Whether somebody is `reading`."""
         descriptor = self._open_manifest(archive_id, os.O_RDWR)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             return True
         finally:
@@ -149,7 +135,7 @@ class LocalPlace:
         folder = self._archive(archive_id)
         descriptor = self._open_manifest(archive_id, os.O_RDWR)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(descriptor, LOCK_EX | LOCK_NB)
             with storing(f"{archive_id} can't be removed", self.folder):
                 remove_file(folder / MANIFEST_FILE)
                 remove_folder(folder)

@@ -1,12 +1,15 @@
-"""What a place where archives live can do; `local_place` and `bucket` are the two there are."""
+"""What a place where archives live can do; `local_place` and `bucket` have the two there are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, TypeAlias
 
 VERIFICATION_FILE = "verification.json"
+
+Watch: TypeAlias = Callable[[int], object]
+"""Told about stored bytes as they go by: how many more."""
 
 
 class Place(Protocol):
@@ -33,8 +36,12 @@ class Place(Protocol):
         """Names of what unfinished writes and removals left."""
         ...
 
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the only one of this machine who writes or removes here; BackupRunning where somebody is."""
+        ...
+
     def clear_garbage(self) -> list[str]:
-        """Remove the garbage and say what it was. Only for who holds the local place's lock."""
+        """Remove the garbage and say what it was. Under `lock`: another's unfinished archive looks alike."""
         ...
 
     def files(self, archive_id: str) -> Mapping[str, int]:

@@ -25,7 +25,7 @@ class Observed:
     keys: Mapping[int, int]
     changes: int
     last_save: int
-    uptime_seconds: int
+    replication_offset: int
 
     def changes_since(self, before: Observed) -> int | None:
         """Writes between two looks; None where the count began anew (a save, a restart)."""
@@ -67,7 +67,7 @@ def observe(connection: Connection, numbers: Iterable[int]) -> Observed:
         },
         changes=int(facts.get("rdb_changes_since_last_save", 0)),
         last_save=int(facts.get("rdb_last_save_time", 0)),
-        uptime_seconds=int(facts.get("uptime_in_seconds", 0)),
+        replication_offset=int(facts.get("master_repl_offset", 0)),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from invoke import Collection, Context, task
 
-from autobot_ops.command import ROOT, current_stack, verb
+from autobot_ops.command import ROOT, current_stack, recorded, verb
 
 JSON_HELP = "print one JSON document"
 
@@ -68,6 +68,7 @@ def database_check(context: Context, full: bool = False, json: bool = False) -> 
     },
 )
 @verb
+@recorded("database.allocate", "name", "tier", "level")
 def allocate(
     context: Context,
     name: str,
@@ -110,6 +111,7 @@ def allocate(
 
 @task(help={"dry_run": "show what would change on the server, change nothing", "json": JSON_HELP})
 @verb
+@recorded("database.reload")
 def reload(context: Context, dry_run: bool = False, json: bool = False) -> None:
     """Load the catalogs into the running stack: rights on the server, rows in the agents."""
     from autobot_ops import frontend

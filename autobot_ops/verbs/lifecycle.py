@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from invoke import Context, task
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, recorded, verb
 
 if TYPE_CHECKING:
     from autobot_ops.stack.status import StatusRow
@@ -25,6 +25,7 @@ ERASE_LINE = "\x1b[2K"
     }
 )
 @verb
+@recorded("up")
 def up(context: Context, dry_run: bool = False, json: bool = False, build: bool = True) -> None:
     """Start the stack and wait until every service is healthy."""
     import time
@@ -89,6 +90,7 @@ def up(context: Context, dry_run: bool = False, json: bool = False, build: bool 
     }
 )
 @verb
+@recorded("down", "volumes")
 def down(context: Context, volumes: bool = False, yes: bool = False, dry_run: bool = False) -> None:
     """Stop the stack and remove its containers; data stay unless --volumes says otherwise."""
     from autobot_ops import frontend
@@ -186,6 +188,7 @@ def shell(context: Context, service: str) -> None:
 
 @task(help={"service": "a service or agent, or all"})
 @verb
+@recorded("restart", "service")
 def restart(context: Context, service: str) -> None:
     """Restart a service, or all of them, and wait until they are healthy again."""
     from autobot_ops import frontend

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from invoke import Collection, Context, task
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, recorded, verb
 from autobot_ops.rotation.rotation import OVERLAP_SECONDS
 
 
@@ -18,6 +18,7 @@ from autobot_ops.rotation.rotation import OVERLAP_SECONDS
     },
 )
 @verb
+@recorded("secrets.rotate", "service", "overlap")
 def secrets_rotate(
     context: Context,
     service: str,
