@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from autobot_ops import frontend
 from autobot_ops.errors import ConfigurationError
+from autobot_ops.migration.conflicts import CHOICES, Choice
 from autobot_ops.migration.errors import AlreadyRolledBack, NotAllMoved, PlanDoesNotFit
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan import MigrationPlan, shown
@@ -45,7 +46,6 @@ from autobot_ops.migration.session import Session, TakeArchives, refuse_collisio
 from autobot_ops.migration.stopping import stop_request
 
 WATCH_SECONDS = 1.0
-CONFLICT_CHOICES = ("fail", "skip")
 
 
 class UnknownChoice(ConfigurationError):
@@ -81,9 +81,10 @@ class Options:
 
 def migrate_keys(session: Session, options: Options, archives: MakeArchives | None) -> None:
     """A whole migration, or the rest of one that was interrupted. Raises NotAllMoved where keys stayed."""
-    if options.on_conflict not in CONFLICT_CHOICES:
+    choice: Choice | None = next((each for each in CHOICES if each == options.on_conflict), None)
+    if choice is None:
         raise UnknownChoice(
-            f"unknown choice '{options.on_conflict}'", hint=f"Use one of {', '.join(CONFLICT_CHOICES)}."
+            f"unknown choice '{options.on_conflict}'", hint=f"Use one of {', '.join(CHOICES)}."
         )
     with only_one(session.state_dir), ExitStack() as stack:
         session.clear_garbage()
@@ -116,7 +117,7 @@ def migrate_keys(session: Session, options: Options, archives: MakeArchives | No
             )
         else:
             session.check_fit(plan, facts, observed)
-        _carry_out(session, options, run, observed)
+        _carry_out(session, options, choice, run, observed)
 
 
 def _begin(
@@ -168,7 +169,9 @@ def _show_plan(facts: MigrationPlan, options: Options) -> None:
         frontend.result(line)
 
 
-def _carry_out(session: Session, options: Options, run: RunFolder, observed: Observed) -> None:
+def _carry_out(
+    session: Session, options: Options, choice: Choice, run: RunFolder, observed: Observed
+) -> None:
     pace = Pace(options.max_rate)
     with ExitStack() as stack:
         stack.callback(run.close)
@@ -180,11 +183,14 @@ def _carry_out(session: Session, options: Options, run: RunFolder, observed: Obs
         def tell(done: int, pace: Pace) -> None:
             work.set(done, f"others wait {pace.latest * 1000:.1f} ms")
 
+        resolver = session.resolver(choice, run, observed)
+        stack.callback(resolver.close)
         going = Run(
             run,
             session.routes,
             session.commands,
             pace,
+            resolver=resolver,
             stop=stop,
             telling=Telling(moving=tell, say=frontend.say),
         )

@@ -18,7 +18,9 @@ class Found(Enum):
     NOWHERE = "expired or deleted meanwhile"
     BOTH = "another value has its place"
     SOURCE = "written again meanwhile"
-    EQUAL = "the same value was there already"
+    EQUAL = "the same value is there already"
+    REPLACED = "moved, the value that was there was put aside"
+    OLDER = "put aside, a newer value is there"
 
 
 class Inspector:

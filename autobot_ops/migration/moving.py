@@ -195,7 +195,7 @@ class Mover:
             resolved = dict(zip(both, self._resolver.resolve(both, number), strict=True))
             reasons = [resolved.get(key, reason) for key, reason in zip(keys, reasons, strict=True)]
         result.found.update(reasons)
-        for reason in set(reasons) - {Found.TARGET}:
+        for reason in set(reasons) - {Found.TARGET, Found.REPLACED}:
             left = [key for key, each in zip(keys, reasons, strict=True) if each is reason]
             run.write("stayed", plan=plan_name, number=number, reason=reason.value, keys=named(left))
 

@@ -115,6 +115,8 @@ def report_document(
     unnamed = sum(differences.counts.values()) - len(differences.named)
     # A database that differs though none of its planned keys does: its other keys were written.
     touched = {number for _, number, _ in differences.named} | ({SOURCE_NUMBER} if differences.named else set())
+    for (_, number), (aside, _) in state.displaced.items():
+        touched |= {number, aside}
     elsewhere = [number for number in differing if number not in touched]
     unexplained = len(named) + unnamed + len(elsewhere) > (changes_by_others or 0)
     return {

@@ -29,7 +29,8 @@ from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 UNITS = 4
 """A window of 100 keys, one under way: others hardly notice."""
 
-BACK, GONE, IN_THE_WAY = "back", "expired or deleted since", "database 0 has such a key again"
+BACK, GONE, IN_THE_WAY = "back", "expired or deleted since", "its place is taken again"
+FROM_ASIDE = "back from where it was put aside"
 _BACK_TO_0 = b"$1\r\n0\r\n"
 _MOST_NAMED = 10_000
 
@@ -78,6 +79,13 @@ def take_back_keys(
                     done += len(keys)
                     progress(done)
             plan.close()
+        for (key, number), (aside, origin) in state.displaced.items():
+            main.select(aside)
+            if main.ask("MOVE", key, origin) == 1:
+                result.counts[FROM_ASIDE] += 1
+            elif main.ask("EXISTS", key) == 1:
+                result.counts[IN_THE_WAY] += 1
+                result.named.append((key, number, IN_THE_WAY))
     return result
 
 

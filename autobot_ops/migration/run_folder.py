@@ -45,8 +45,11 @@ class PlanState:
 
 @dataclass
 class RunState:
-    """What a journal says. `stayed` are the keys that a MOVE left, by (name, target's number), and why, without
-    those that a later sweep moved; `not_moved` the same for each plan by itself.
+    """What a journal says.
+
+    `stayed` are the keys that a MOVE left, by (name, target's number), and why, without those that a later
+    sweep moved; `not_moved` the same for each plan by itself. `displaced` are values that may have been put
+    aside: the database where they are, and the one that they come from.
     """
 
     began_at: str = ""
@@ -59,7 +62,7 @@ class RunState:
     plans: dict[str, PlanState] = field(default_factory=dict)
     stayed: dict[tuple[bytes, int], str] = field(default_factory=dict)
     not_moved: set[tuple[str, bytes, int]] = field(default_factory=set)
-    displaced: dict[tuple[bytes, int], int] = field(default_factory=dict)
+    displaced: dict[tuple[bytes, int], tuple[int, int]] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
@@ -232,7 +235,7 @@ def _apply(state: RunState, line: Mapping[str, Any]) -> None:
                 state.stayed.pop((key.encode("latin-1"), line["number"]), None)
         case "displaced":
             for key in line["keys"]:
-                state.displaced[key.encode("latin-1"), line["number"]] = line["aside"]
+                state.displaced[key.encode("latin-1"), line["number"]] = (line["aside"], line["origin"])
         case "ended":
             state.ended_at, state.outcome = line["at"], line["outcome"]
         case "going on":

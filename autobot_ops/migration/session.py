@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import hiredis
+
 from autobot_ops.backup.stream_copy import CopiedStream, Progress
+from autobot_ops.migration.conflicts import REPLACING, Choice, Conflicts, NowhereAside
 from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.errors import AlreadyRunning, KeysCollide, PlanDoesNotFit
 from autobot_ops.migration.looking import Found, Inspector
@@ -50,13 +53,36 @@ archives, and returns their ids. When it returns, they are on disk for good.
 
 @dataclass(frozen=True)
 class Session:
-    """One server and one state folder. `commands` is for user `migrate`, `streams` for user `backup`."""
+    """One server and one state folder. `commands` is for user `migrate`, `streams` for user `backup`.
+
+    `staging` are database numbers that replaced values may be put into.
+    """
 
     commands: Endpoint
     streams: Endpoint
     state_dir: Path
     routes: Routes
     catalog_digest: str
+    staging: Sequence[int] = ()
+
+    def resolver(self, choice: Choice, run: RunFolder, observed: Observed) -> Conflicts:
+        """What deals with collisions. Raises NowhereAside where values were to be replaced and can't be kept."""
+        known = {aside for aside, _ in run.state().displaced.values()}
+        connection = Connection(self.commands)
+        aside = None
+        for number in sorted(self.staging, reverse=True) if choice in REPLACING else ():
+            if number in known or not observed.keys.get(number):
+                if not isinstance(connection.ask("SELECT", number), hiredis.ReplyError):
+                    aside = number
+                    break
+        connection.number = -1
+        if choice in REPLACING and aside is None:
+            connection.close()
+            raise NowhereAside(
+                f"{self.commands} has no empty database above 15 to keep replaced values in",
+                hint="Use --on-conflict skip, or give the server more (its setting `databases`).",
+            )
+        return Conflicts(connection, choice, aside, run)
 
     def observe(self) -> Observed:
         """Look at the server; raises CannotMove."""

@@ -17,6 +17,7 @@ from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
 from autobot_ops.backup.taking import CopyStream, Sealing, ServerState, take_archives
+from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.migration.routes import make_routes
 from autobot_ops.migration.session import Session, TakeArchives
 from autobot_ops.rdb.stream import ReplicationStream
@@ -40,6 +41,8 @@ def open_session(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]
         stack.settings.project_state_dir,
         make_routes(stack.catalogs.databases, extra_routes),
         stack.catalogs.digest,
+        # The top one is the ledger of restores.
+        range(LAST_CATALOG_NUMBER + 1, stack.settings.redis_databases - 1),
     )
 
 

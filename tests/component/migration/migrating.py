@@ -25,7 +25,7 @@ YES = Options(assume_yes=True)
 def session(port: int, state_dir: Path, routes: Routes = ROUTES, digest: str = CATALOGS.digest) -> Session:
     """A migration's place on a server without users."""
     endpoint = Endpoint("127.0.0.1", port)
-    return Session(endpoint, endpoint, state_dir, routes, digest)
+    return Session(endpoint, endpoint, state_dir, routes, digest, range(16, 31))
 
 
 def migrate(server: DataServer, state_dir: Path, options: Options = YES, **more: Any) -> None:
