@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import redis
 
@@ -129,7 +130,7 @@ def ceiling(port: int, _other: int, folder: Path) -> Metrics:
 
 def redis_py(port: int, _other: int, _folder: Path) -> Metrics:
     """SCAN and a pipeline of MOVEs, as most programs do it."""
-    client = redis.Redis(port=port)
+    client: Any = redis.Redis(port=port)
     began = time.perf_counter()
     cursor = moved = 0
     while True:
@@ -145,7 +146,7 @@ def redis_py(port: int, _other: int, _folder: Path) -> Metrics:
 
 def lua(port: int, _other: int, _folder: Path) -> Metrics:
     """A script that scans and moves; patterns by their literal prefix only."""
-    client = redis.Redis(port=port)
+    client: Any = redis.Redis(port=port)
     pairs = []
     for pattern, name in ROUTES.router.patterns:
         number = CATALOGS.databases[name].number
@@ -163,7 +164,8 @@ def lua(port: int, _other: int, _folder: Path) -> Metrics:
 
 def dump_restore(port: int, other: int, _folder: Path) -> Metrics:
     """DUMP here and RESTORE there, in pipelines of 1,000."""
-    source, target = redis.Redis(port=port), redis.Redis(port=other)
+    source: Any = redis.Redis(port=port)
+    target: Any = redis.Redis(port=other)
 
     def copy(keys: list[bytes]) -> int:
         pipeline = source.pipeline(transaction=False)
@@ -183,7 +185,7 @@ def dump_restore(port: int, other: int, _folder: Path) -> Metrics:
 
 def migrate_keys(port: int, other: int, _folder: Path) -> Metrics:
     """The server's own MIGRATE … KEYS to another server."""
-    source = redis.Redis(port=port)
+    source: Any = redis.Redis(port=port)
 
     def migrate(keys: list[bytes]) -> int:
         source.execute_command("MIGRATE", "127.0.0.1", other, "", 0, 60_000, "KEYS", *keys)
@@ -194,8 +196,8 @@ def migrate_keys(port: int, other: int, _folder: Path) -> Metrics:
 
 def one_at_a_time(port: int, _other: int, _folder: Path) -> Metrics:
     """Each key asked for its type, read, written and deleted: strings and hashes only, a sample."""
-    source = redis.Redis(port=port)
-    targets = {number: redis.Redis(port=port, db=number) for number in range(16)}
+    source: Any = redis.Redis(port=port)
+    targets: dict[int, Any] = {number: redis.Redis(port=port, db=number) for number in range(16)}
 
     def move(keys: list[bytes]) -> int:
         done = 0
@@ -217,7 +219,7 @@ def one_at_a_time(port: int, _other: int, _folder: Path) -> Metrics:
     return _in_batches(source, move, SAMPLE)
 
 
-def _in_batches(source: redis.Redis, work: Callable[[list[bytes]], int], most: int) -> Metrics:
+def _in_batches(source: Any, work: Callable[[list[bytes]], int], most: int) -> Metrics:
     began = time.perf_counter()
     moved = 0
     for keys in _batches(source):
@@ -227,7 +229,7 @@ def _in_batches(source: redis.Redis, work: Callable[[list[bytes]], int], most: i
     return _rate(moved, time.perf_counter() - began)
 
 
-def _batches(source: redis.Redis) -> Iterator[list[bytes]]:
+def _batches(source: Any) -> Iterator[list[bytes]]:
     """Keys that are to move, without the huge ones, which these ways freeze the server with."""
     cursor = 0
     while True:

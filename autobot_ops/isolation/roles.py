@@ -45,8 +45,8 @@ BACKUP = ("+replconf", "+sync")
 MIGRATE = (*READS_EVERY_KEY, "+ping", "+move", "+multi", "+exec", "+info", "+client|list")
 """Its only writing command is MOVE, which changes no value and overwrites none.
 
-In the staging databases too: a restore of some keys exchanges them by MOVE, two in one transaction. CLIENT LIST
-names the clients that still write legacy keys.
+In the staging databases too: a restore of some keys exchanges them by MOVE, two in one transaction. CLIENT
+LIST names the clients that still write legacy keys.
 """
 
 RESTORE = (

@@ -73,8 +73,8 @@ def find_differences(
 ) -> Differences:
     """Meet the plans' keys with what a stream found. Each plan comes with the targets of its sections.
 
-    `now` (milliseconds) tells expired keys from others that are gone. A later plan's key counts in place of an
-    earlier one's. Keys of a scan's plan have no digest: whatever is in their target is theirs.
+    `now` (milliseconds) tells expired keys from others that are gone. A later plan's key counts in place of
+    an earlier one's. Keys of a scan's plan have no digest: whatever is in their target is theirs.
     """
     result = Differences()
     planned = DigestSpool(plans[0][0].path.parent)

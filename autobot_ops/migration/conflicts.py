@@ -54,12 +54,13 @@ class Conflicts:
         return [self._resolve(key, number) for key in keys]
 
     def _resolve(self, key: bytes, number: int) -> Found:
-        newer = self._choice == "replace" or (self._choice == "keep-newer" and self._source_is_newer(key, number))
+        # Asked before the values are compared, which counts as use.
+        ours = self._choice == "replace" or (self._choice == "keep-newer" and self._is_newer(key, number))
         if self._equal(key, number):
             return Found.EQUAL
         if self._choice not in REPLACING or self._aside is None:
             return Found.BOTH
-        return self._replace(key, number) if newer else self._give_way(key, number)
+        return self._replace(key, number) if ours else self._give_way(key, number)
 
     def _replace(self, key: bytes, number: int) -> Found:
         """The target's value goes aside and ours takes its place, in one transaction."""
@@ -103,9 +104,10 @@ class Conflicts:
             return None
         return digest_of_dump(key, dump) * 31 + expiry
 
-    def _source_is_newer(self, key: bytes, number: int) -> bool:
-        """The later expiry, else the stream that has the later entry, else what was used last; in doubt the
-        target's.
+    def _is_newer(self, key: bytes, number: int) -> bool:
+        """Whether database 0 has the later expiry, else the later stream entry, else what was used last.
+
+        In doubt it isn't, and the target's stays.
         """
         # The idle time comes first, for the other questions count as use.
         source_idle, target_idle = self._both(key, number, "OBJECT", "IDLETIME")

@@ -50,8 +50,10 @@ def nowhere(_number: int) -> Output | None:
 
 
 class PlanMaker:
-    """Reads a stream into a plan. `copy` has the shape of `backup.stream_copy.copy_stream`, so whoever makes
-    archives by that can give a plan on the way; called again (the stream broke off), it begins anew.
+    """Reads a stream into a plan.
+
+    `copy` has the shape of `backup.stream_copy.copy_stream`, so whoever makes archives by that can give a
+    plan on the way; called again (the stream broke off), it begins anew.
     """
 
     def __init__(self, routes: Routes, path: Path, purpose: Purpose) -> None:
@@ -187,7 +189,7 @@ class _Collector:
             self.unrouted.add(key)
 
     def sections(self) -> tuple[SectionPlan, ...]:
-        """All sections of the routes, so that their places are those in the plan; those that stay are empty."""
+        """All sections of the routes, in their order; those that stay are empty."""
         parts = [part_of(tally) for tally in self._tallies] or [Part()] * len(self._routes.sections)
         return tuple(
             section_plan(section, Part() if stays(section) else part)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from autobot_ops.migration.comparing import Differences
+from autobot_ops.migration.comparing import EXPIRED, Differences
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan import MigrationPlan
@@ -48,7 +48,8 @@ def plan_remarks(plan: MigrationPlan) -> list[str]:
         lines.append("planned with SCAN: no sizes, no fingerprints, not one point in time")
     for each in plan.unrouted[:SHOWN_PREFIXES]:
         lines.append(
-            f"unrouted: {each.keys:,} keys begin with '{each.prefix}', such as {', '.join(each.examples)}; they stay"
+            f"unrouted: {each.keys:,} keys begin with '{each.prefix}', "
+            f"such as {', '.join(each.examples)}; they stay"
         )
     if len(plan.unrouted) > SHOWN_PREFIXES:
         lines.append(f"unrouted: {len(plan.unrouted) - SHOWN_PREFIXES} more prefixes, see --json")
@@ -111,10 +112,12 @@ def report_document(
     in_the_way = [_text(key) for (key, _), reason in state.stayed.items() if reason in problems]
     differing = [each.number for each in outcome.verdicts if not each.agrees]
     differences = outcome.differences or Differences()
-    named = [each for each in differences.named if each[:2] not in state.stayed]
+    named = [each for each in differences.named if each[:2] not in state.stayed and each[2] != EXPIRED]
     unnamed = sum(differences.counts.values()) - len(differences.named)
     # A database that differs though none of its planned keys does: its other keys were written.
-    touched = {number for _, number, _ in differences.named} | ({SOURCE_NUMBER} if differences.named else set())
+    touched = {number for _, number, _ in differences.named}
+    if touched:
+        touched.add(SOURCE_NUMBER)
     for (_, number), (aside, _) in state.displaced.items():
         touched |= {number, aside}
     elsewhere = [number for number in differing if number not in touched]
@@ -165,7 +168,8 @@ def report_lines(document: Mapping[str, Any]) -> list[str]:
     rate = f", {document['keys_per_second']:,} keys/s" if document["keys_per_second"] else ""
     lines = [
         f"{document['id']}: {document['result']}; {document['moved']:,} keys moved{rate}, "
-        f"{document['swept']:,} more by {document['sweeps']} sweeps; others waited {document['others_p99_ms']} ms (p99)"
+        f"{document['swept']:,} more by {document['sweeps']} sweeps; "
+        f"others waited {document['others_p99_ms']} ms (p99)"
     ]
     if document["archive"]:
         lines.append(f"safety archive: {document['archive']}")

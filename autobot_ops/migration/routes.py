@@ -112,7 +112,7 @@ def read_rules(path: str) -> list[tuple[str, str]]:
 
 
 def parse_rules(text: str, name: str) -> list[tuple[str, str]]:
-    """A rules file: one `pattern=database` a line; empty lines and those that begin with # are passed over."""
+    """A rules file: one `pattern=database` a line; empty lines and those that begin with # don't count."""
     routes = []
     for number, line in enumerate(text.splitlines(), 1):
         if line.strip() and not line.lstrip().startswith("#"):

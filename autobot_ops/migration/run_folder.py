@@ -186,8 +186,8 @@ def find_run(state_dir: Path, run_id: str) -> RunFolder:
 def only_one(state_dir: Path) -> Iterator[None]:
     """Hold the lock, or AlreadyRunning with who does.
 
-    A lock of the kernel on a file: it ends with its process, however that ends, so that it needs no expiry and
-    a crash leaves none. It holds on one machine; two machines at once would lose nothing, since a MOVE
+    A lock of the kernel on a file: it ends with its process, however that ends, so that it needs no expiry
+    and a crash leaves none. It holds on one machine; two machines at once would lose nothing, since a MOVE
     hands a key over once.
     """
     folder = state_dir / FOLDER

@@ -86,7 +86,7 @@ class Run:
     def move(self) -> None:
         """Move what the plan and earlier sweeps have left, then sweep until a pass moves nothing.
 
-        Raises MigrationInterrupted, ServerLost, MoveRefused, JournalFailed: the journal knows how far it came.
+        Raises MigrationInterrupted, ServerLost, MoveRefused, JournalFailed; the journal knows how far.
         """
         states = self.folder.state().plans
         self.outcome.seconds["moving"] = self._timed(partial(self._move_plans, states))

@@ -41,7 +41,8 @@ def observe(connection: Connection, numbers: Iterable[int]) -> Observed:
         if isinstance(reply, hiredis.ReplyError):
             raise CannotMove(
                 f"{connection.endpoint} refuses database {number}: {reply}",
-                hint="A server needs 16 databases (its setting `databases`), and the user the right to select them.",
+                hint="A server needs 16 databases (its setting `databases`), and the user the right to "
+                "select them.",
             )
     connection.number = -1
     connection.select(0)

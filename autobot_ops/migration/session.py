@@ -66,15 +66,15 @@ class Session:
     staging: Sequence[int] = ()
 
     def resolver(self, choice: Choice, run: RunFolder, observed: Observed) -> Conflicts:
-        """What deals with collisions. Raises NowhereAside where values were to be replaced and can't be kept."""
+        """What deals with collisions. Raises NowhereAside where replaced values couldn't be kept."""
         known = {aside for aside, _ in run.state().displaced.values()}
         connection = Connection(self.commands)
         aside = None
         for number in sorted(self.staging, reverse=True) if choice in REPLACING else ():
-            if number in known or not observed.keys.get(number):
-                if not isinstance(connection.ask("SELECT", number), hiredis.ReplyError):
-                    aside = number
-                    break
+            usable = number in known or not observed.keys.get(number)
+            if usable and not isinstance(connection.ask("SELECT", number), hiredis.ReplyError):
+                aside = number
+                break
         connection.number = -1
         if choice in REPLACING and aside is None:
             connection.close()
@@ -144,8 +144,8 @@ class Session:
     ) -> tuple[RunFolder, str]:
         """Plan a new run from the stream: its folder, and the ids of the safety archives ("" for none).
 
-        With `may_scan`, and without archives, a server that withholds its stream is scanned. What fails leaves
-        no folder.
+        With `may_scan`, and without archives, a server that withholds its stream is scanned. What fails
+        leaves no folder.
         """
         run = new_run(self.state_dir, moment)
         purpose = Purpose(run.id, observed.identity, self.catalog_digest)
@@ -212,7 +212,8 @@ class Session:
         found = self._sample(plan, facts)
         if found < (FITTING_SHARE if same else 1 - (1 - FITTING_SHARE) / 5):
             raise PlanDoesNotFit(
-                f"of the plan's keys {found:.0%} are on {self.commands}: it was made for another server or other data",
+                f"of the plan's keys {found:.0%} are on {self.commands}: "
+                "it was made for another server or other data",
                 hint="Make a new plan for this server: inv migrate --dry-run",
             )
 
@@ -237,7 +238,7 @@ def refuse_collisions(facts: MigrationPlan) -> None:
     if facts.differing:
         names = [example for each in facts.collisions for example in each.examples][:3]
         raise KeysCollide(
-            f"{facts.differing:,} keys of database {SOURCE_NUMBER} exist in their target with another value, such as "
-            f"{', '.join(names)}",
+            f"{facts.differing:,} keys of database {SOURCE_NUMBER} exist in their target with another value, "
+            f"such as {', '.join(names)}",
             hint="Nothing was moved. Choose with --on-conflict skip, replace or keep-newer.",
         )

@@ -81,7 +81,7 @@ class UnroutedKeys:
 
 
 def prefix_of(key: bytes) -> bytes:
-    """What a name begins with: up to the first of `:/._-`, with it, or its first bytes where none comes soon."""
+    """What a name begins with: up to the first of `:/._-`, with it; else its first bytes."""
     for index, byte in enumerate(key[: 4 * LONGEST_PREFIX]):
         if byte in b":/._-":
             return key[: index + 1]

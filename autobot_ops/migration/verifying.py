@@ -1,4 +1,4 @@
-"""Is everything there? A second stream against what the plan says must be there afterwards. Pure but for it."""
+"""Is everything there? What a second stream has against what the plan says must be there. Pure."""
 
 from __future__ import annotations
 

@@ -23,8 +23,10 @@ class EachKey(Protocol):
     """Who gets the keys."""
 
     def __call__(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int, /) -> object:
-        """A key, the digest that `KeyDigests` gives it, its expiry in milliseconds, the bytes of its entry in
-        the stream, and the code of its type.
+        """A key, and what it has.
+
+        `digest` is what `KeyDigests` gives it, `expires_at` in milliseconds, `size` that of its entry in the
+        stream, in bytes, `code` that of its type.
         """
         ...
 

@@ -136,7 +136,7 @@ class Splitter:
         writer.finish()
 
     def finish(self) -> None:
-        """Write the end marks; for whoever reads `reader` themselves, when that has ended without an error."""
+        """Write the end marks; for whoever reads `reader` themselves, when it has ended without error."""
         for writer in self.writers.values():
             writer.finish()
         if self.instance_writer is not None:

@@ -30,7 +30,7 @@ ARCHIVES = "migration-archives"
 
 
 def open_session(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]) -> Session:
-    """The stack's server with its users, or another one by its URL. Raises RedisOutOfReach, InvalidAddress."""
+    """The stack's server, or another one by its URL. Raises RedisOutOfReach, InvalidAddress."""
     if url:
         commands = streams = endpoint_from_url(url)
     else:

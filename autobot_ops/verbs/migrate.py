@@ -47,9 +47,9 @@ def migrate_run(
     json: bool = False,
 ) -> None:
     """Move legacy keys of database 0 into their databases: nothing lost, nothing stopped, reversible."""
-    from autobot_ops.migration.driving import Options, migrate_keys, take_back
     from autobot_ops.migration.routes import parse_route, read_rules
     from autobot_ops.stack.migrate import open_session, safety_archives
+    from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
 
     stack = current_stack()
     extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]

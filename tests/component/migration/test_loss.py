@@ -8,8 +8,8 @@ from pathlib import Path
 
 import redis
 
-from autobot_ops.migration.driving import Options
 from autobot_ops.migration.run_folder import all_runs
+from autobot_ops.verbs.migration_steps import Options
 from tests.component.migration.conftest import StartServer
 from tests.component.migration.migrating import (
     migrate,
@@ -49,7 +49,8 @@ def test_the_tool_killed_at_50_points_loses_nothing(start_server: StartServer, s
             process.kill()
             process.join()
             killed += 1
-            moving += session(server.port, state_dir).unfinished(session(server.port, state_dir).observe()) is not None
+            place = session(server.port, state_dir)
+            moving += place.unfinished(place.observe()) is not None
             assert union(server) == whole
         else:
             assert process.exitcode == 0
@@ -62,7 +63,7 @@ def test_the_tool_killed_at_50_points_loses_nothing(start_server: StartServer, s
 
 def test_a_server_killed_10_times_loses_nothing(start_server: StartServer, state_dir: Path) -> None:
     server = start_server("--appendonly", "yes", "--appendfsync", "everysec", keys=KEYS)
-    # Replaying commands leaves a stream's group with an estimate of the entries read: see docs of fingerprints.
+    # Replaying commands gives a stream's group an estimate of the entries read, from the first time on.
     server.kill()
     server.start()
     before, whole = placed(server), union(server)
@@ -149,5 +150,3 @@ def test_keys_written_while_it_runs_arrive_too(server: DataServer, state_dir: Pa
     migrate(server, state_dir)
     assert server.client(1).get("fact:late") == b"x"
     assert seed_again.exists("fact:late") == 0
-
-

@@ -234,7 +234,8 @@ def _finish(session: Session, going: Run, options: Options, before: Observed) ->
     show_report(document, options.as_json)
     if document["result"] == PARTLY:
         raise NotAllMoved(
-            f"{len(document['in_the_way']):,} keys were left, {len(document['differences']):,} differ from the plan",
+            f"{len(document['in_the_way']):,} keys were left, "
+            f"{len(document['differences']):,} differ from the plan",
             hint=f"The report names them: {going.folder.path / REPORT}",
         )
 
