@@ -9,9 +9,10 @@ from __future__ import annotations
 import tempfile
 from array import array
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from autobot_ops.migration.plan_file import DIGEST_MASK
+from autobot_ops.migration.plan_file import DIGEST_MASK, no_room
 
 PARTITIONS = 256
 _HELD = 3 * 512
@@ -24,6 +25,7 @@ class DigestSpool:
     """Takes records, then gives them back by partition. Its file has no name, and ends with it."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 (closed by close)
         self._held = [array("q") for _ in range(PARTITIONS)]
         self._extents: list[list[tuple[int, int]]] = [[] for _ in range(PARTITIONS)]
@@ -52,13 +54,17 @@ class DigestSpool:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._file.close()
+        with suppress(OSError):  # what can't be written any more isn't missed
+            self._file.close()
 
     def _write(self, number: int) -> None:
         data = self._held[number].tobytes()
         if data:
-            self._file.seek(self._size)
-            self._file.write(data)
+            try:
+                self._file.seek(self._size)
+                self._file.write(data)
+            except OSError as error:
+                raise no_room(self._folder, error) from error
             self._extents[number].append((self._size, len(data)))
             self._size += len(data)
             self._held[number] = array("q")

@@ -18,6 +18,7 @@ import os
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -127,7 +128,7 @@ class PlanWriter:
         try:
             self._file = self._partial.open("wb")
         except OSError as error:
-            raise _failed(path, error) from error
+            raise no_room(path, error) from error
         self._write(MAGIC)
 
     def section(self, section: int, database_number: int) -> SectionWriter:
@@ -158,7 +159,7 @@ class PlanWriter:
                 for place in _places(self._order()):
                     yield _read_block(file, place)
         except OSError as error:
-            raise _failed(self._path, error) from error
+            raise no_room(self._path, error) from error
 
     def _order(self) -> list[tuple[int, int, int]]:
         """Blocks of one section one after the other; among them, the stream's order."""
@@ -181,18 +182,19 @@ class PlanWriter:
             self._partial.rename(self._path)
             sync_folder(self._path.parent)
         except OSError as error:
-            raise _failed(self._path, error) from error
+            raise no_room(self._path, error) from error
 
     def discard(self) -> None:
         """Give it up; harmless after `finish`."""
-        self._file.close()
+        with suppress(OSError):  # what can't be written is given up anyway
+            self._file.close()
         self._partial.unlink(missing_ok=True)
 
     def _write(self, data: bytes) -> None:
         try:
             self._file.write(data)
         except OSError as error:
-            raise _failed(self._path, error) from error
+            raise no_room(self._path, error) from error
         self._digest.update(data)
         self._size += len(data)
 
@@ -291,7 +293,8 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def _failed(path: Path, error: OSError) -> JournalFailed:
+def no_room(path: Path, error: OSError) -> JournalFailed:
+    """The error for a disk that takes no more of a plan."""
     return JournalFailed(
         f"can't write the plan {path}: {error.strerror}",
         hint="Nothing was moved. Make room there, and try again.",

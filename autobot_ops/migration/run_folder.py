@@ -7,6 +7,7 @@ before `done` was dealt with. A torn last line is passed over.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -18,7 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from autobot_ops.migration.errors import AlreadyRunning, JournalFailed, UnknownRun
 from autobot_ops.migration.plan_file import sync_folder
@@ -80,7 +81,7 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._journal: TextIO | None = None
+        self._journal: int | None = None
 
     @property
     def id(self) -> str:
@@ -98,14 +99,13 @@ class RunFolder:
 
     def write(self, event: str, *, sync: bool = False, **facts: object) -> None:
         """Add a line. JournalFailed where it can't be; with `sync` it is on disk when this returns."""
-        line = json.dumps({"event": event, "at": _now(), **facts}) + "\n"
+        line = (json.dumps({"event": event, "at": _now(), **facts}) + "\n").encode()
         try:
             if self._journal is None:
                 self._journal = _open_to_add(self.path / JOURNAL)
-            self._journal.write(line)
-            self._journal.flush()
+            _write_whole(self._journal, line)
             if sync:
-                os.fdatasync(self._journal.fileno())
+                os.fdatasync(self._journal)
         except OSError as error:
             raise JournalFailed(
                 f"can't write the journal in {self.path}: {error.strerror}",
@@ -126,7 +126,7 @@ class RunFolder:
         """Let go of the journal."""
         if self._journal is not None:
             with suppress(OSError):
-                self._journal.close()
+                os.close(self._journal)
             self._journal = None
 
     def state(self) -> RunState:
@@ -252,14 +252,19 @@ def _lines(path: Path) -> Iterator[Mapping[str, Any]]:
                 continue
 
 
-def _open_to_add(path: Path) -> TextIO:
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def _open_to_add(path: Path) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
     size = os.fstat(descriptor).st_size
     if size and os.pread(descriptor, 1, size - 1) != b"\n":
         os.write(descriptor, b"\n")
     if not size:
         sync_folder(path.parent)
-    return os.fdopen(descriptor, "a", encoding="utf-8")
+    return descriptor
 
 
 def _now() -> str:

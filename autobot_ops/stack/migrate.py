@@ -18,7 +18,9 @@ from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
 from autobot_ops.backup.taking import CopyStream, Sealing, ServerState, take_archives
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
+from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.routes import make_routes
+from autobot_ops.migration.search_indexes import indexed_prefixes
 from autobot_ops.migration.session import Session, TakeArchives
 from autobot_ops.rdb.stream import ReplicationStream
 from autobot_ops.rdb.window import Source
@@ -30,16 +32,21 @@ ARCHIVES = "migration-archives"
 
 
 def open_session(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]) -> Session:
-    """The stack's server, or another one by its URL. Raises RedisOutOfReach, InvalidAddress."""
+    """The stack's server, or another one by its URL.
+
+    Keys that a search index covers stay in database 0. Raises RedisOutOfReach, InvalidAddress, ServerLost.
+    """
     if url:
         commands = streams = endpoint_from_url(url)
     else:
         commands, streams = endpoint_for(stack, "migrate"), endpoint_for(stack, "backup")
+    with Connection(commands) as connection:
+        pinned = indexed_prefixes(connection)
     return Session(
         commands,
         streams,
         stack.settings.project_state_dir,
-        make_routes(stack.catalogs.databases, extra_routes),
+        make_routes(stack.catalogs.databases, extra_routes, pinned=pinned),
         stack.catalogs.digest,
         # The top one is the ledger of restores.
         range(LAST_CATALOG_NUMBER + 1, stack.settings.redis_databases - 1),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import resource
 import signal
+import sys
 import threading
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +27,7 @@ from autobot_ops.migration.errors import (
     AlreadyRolledBack,
     AlreadyRunning,
     InvalidPlanFile,
+    JournalFailed,
     KeysCollide,
     MigrationInterrupted,
     NotAllMoved,
@@ -31,7 +36,7 @@ from autobot_ops.migration.errors import (
     UnknownRun,
 )
 from autobot_ops.migration.routes import make_routes
-from autobot_ops.migration.run_folder import REPORT, ROLLBACK_REPORT, all_runs, only_one
+from autobot_ops.migration.run_folder import JOURNAL, REPORT, ROLLBACK_REPORT, all_runs, only_one
 from autobot_ops.migration.server import CannotMove
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
@@ -361,6 +366,51 @@ def test_names_the_clients_that_work_in_database_0(server: DataServer, state_dir
         (writer,) = session(server.port, state_dir).writers()
     assert "'old-agent'" in writer
     assert "set" in writer
+
+
+def migrate_with_room_for(size: int, server: DataServer, state_dir: Path) -> None:
+    """In a process of its own: no file may be longer. Ends with the error's exit code."""
+    # What pytest captures is written into files too.
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (the process ends with it)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    try:
+        migrate(server, state_dir)
+    except JournalFailed as error:
+        os._exit(error.exit_code)
+
+
+def exit_code_with_room_for(size: int, server: DataServer, state_dir: Path) -> int | None:
+    process = multiprocessing.get_context("fork").Process(
+        target=migrate_with_room_for, args=(size, server, state_dir)
+    )
+    process.start()
+    process.join(30)
+    return process.exitcode
+
+
+def test_a_full_disk_for_the_plan_stops_before_anything_moves(server: DataServer, state_dir: Path) -> None:
+    assert exit_code_with_room_for(20_000, server, state_dir) == JournalFailed.exit_code
+    assert server.command("DBSIZE") == 3000
+    assert [each.name for each in (state_dir / "migrations").iterdir()] == ["lock"]
+
+
+def test_a_full_disk_for_the_journal_stops_where_the_journal_says(
+    server: DataServer, state_dir: Path
+) -> None:
+    whole = union(server)
+    place = session(server.port, state_dir)
+    saved = state_dir.parent / "plan"
+    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
+    run = place.adopt_plan(saved, datetime.now(UTC))
+    run.write("began", server=str(place.commands), replication_ids=[], keys=0, archive="")
+    run.close()
+    room = (run.path / JOURNAL).stat().st_size + 10
+    assert exit_code_with_room_for(room, server, state_dir) == JournalFailed.exit_code
+    assert server.command("DBSIZE") == 3000
+    migrate(server, state_dir)
+    assert union(server) == whole
+    assert misplaced(server) == []
 
 
 def test_an_unwritable_state_folder_is_one_clear_error(server: DataServer, tmp_path: Path) -> None:
