@@ -254,7 +254,7 @@ def _rate(moved: int, seconds: float) -> Metrics:
 
 
 def peak_mebibytes() -> float:
-    """The most memory that this program had; getrusage would tell that of its parent's, if it had more."""
+    """The most memory that this program had; getrusage tells of its parent's, if that had more."""
     (line,) = (
         each for each in Path("/proc/self/status").read_text().splitlines() if each.startswith("VmHWM")
     )
