@@ -105,7 +105,8 @@ def _verify_parts(asked: _Verification) -> None:
         except RefusedForSafety as error:
             failures.append(error)
             named = part.file in error.message
-            messages.append(error.message if named else f"{part.file}: {error.message}")
+            message = error.message if named else f"{part.file}: {error.message}"
+            messages.append(message.replace(f" of {asked.manifest.id}", ""))
     if failures:
         raise VerificationFailed(
             f"archive {asked.manifest.id} at {asked.place.name} is damaged: {'; '.join(messages)}"
