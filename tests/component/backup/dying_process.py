@@ -24,6 +24,10 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import s3fs
+
+from autobot_ops.backup.bucket import BucketPlace
+from autobot_ops.backup.copying import copy_archive
 from autobot_ops.backup.errors import StorageFailed
 from autobot_ops.backup.key_file import BackupKeys, load_keys
 from autobot_ops.backup.listing import list_archives
@@ -136,11 +140,6 @@ def full_disks(folder: Path, keys: BackupKeys) -> None:
 
 def copy(place: LocalPlace, keys: BackupKeys, url: str, last: int) -> None:
     """Copy the older archive into a bucket, dying at a request."""
-    import s3fs
-
-    from autobot_ops.backup.bucket import BucketPlace
-    from autobot_ops.backup.copying import copy_archive
-
     count = 0
     call = s3fs.S3FileSystem._call_s3
 
