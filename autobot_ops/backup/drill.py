@@ -10,35 +10,33 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Protocol
 
 from autobot_ops.adapters import process
 from autobot_ops.adapters.one_off import clear_leftovers
 from autobot_ops.adapters.process import Child, CommandFailed
 from autobot_ops.adapters.runner import Runner
 from autobot_ops.errors import ExternalCommandFailed, RefusedForSafety
+from autobot_ops.rdb.window import Source
 
 LABEL = "io.autobot.drill"
-CHUNK_BYTES = process.CHUNK_BYTES
+CHUNK_BYTES = 4 * 1024**2
 MARK_BYTES = 40
 """What redis-cli leaves behind the RDB on standard output: the replication protocol's end mark."""
-SMALLEST_MEMORY = 256 * 1024**2
-LOADED_TIMES = 12
-"""How much more a value may take in memory than in a compressed file, at the most."""
 READY = "eady to accept connections"
 KEPT_LINES = 200
 
-# `head` takes the file and not a byte more, so that the input can stay open behind it.
+# The file comes in pieces, each with its length before it and none behind the last, so that the input can
+# stay open behind it. `read` and `head` take not a byte more than theirs.
 _SERVE = """
 set -eu
 umask 077
-folder=$1 size=$2 databases=$3 server=$4
+folder=$1 databases=$2 server=$3
 cd "$folder"
 trap 'rm -f dump.rdb; rmdir "$folder" 2>/dev/null || :' EXIT
 exec 3<&0
-head -c "$size" <&3 >dump.rdb
+while read -r size <&3 && [ "$size" -gt 0 ]; do head -c "$size" <&3; done >dump.rdb
 "$server" --port 0 --unixsocket "$folder/redis.sock" --unixsocketperm 700 --dir "$folder" \
   --databases "$databases" --dbfilename dump.rdb --appendonly no --save '' --daemonize no --logfile '' \
   --replicaof 127.0.0.1 1 --repl-diskless-sync yes --repl-diskless-sync-delay 0 &
@@ -60,45 +58,30 @@ class DrillFailed(ExternalCommandFailed):
     """The throwaway server could not be started, or ended while it was read."""
 
 
-class Readable(Protocol):
-    """An RDB file or stream."""
-
-    def read(self, size: int, /) -> bytes:
-        """Up to `size` bytes; none at the end."""
-        ...
-
-
-class Drill(Protocol):
-    """Who has throwaway servers."""
-
-    def loaded(self, rdb: Readable, size: int) -> AbstractContextManager[Readable]:
-        """What a server holds that has loaded a plain RDB file of `size` bytes, as an RDB stream.
-
-        Keys that have expired since are there too. The server is gone at the end of the context. Raises
-        DoesNotLoad and DrillFailed, the latter also while the stream is read, and ValueError where the
-        file hasn't the size.
-        """
-        ...
-
-
 @dataclass(frozen=True)
 class ContainerDrill:
     """Servers in containers of the stack's own Redis image: no network, no disk, no rights.
 
-    `databases` is how many the server has. Clears what runs of the same project have left.
+    `memory`, in bytes, is for the file and what it becomes, `databases` how many the server has. Clears
+    what runs of the same project have left.
     """
 
     image: str
     project: str
+    memory: int
     databases: int = 32
 
     @contextmanager
-    def loaded(self, rdb: Readable, size: int) -> Iterator[Readable]:
-        """See Drill."""
+    def reload(self, rdb: Source, /) -> Iterator[Source]:
+        """What a server holds that has loaded this plain RDB, as an RDB stream; see verification.Drill.
+
+        Keys that have expired since are there too. The server is gone at the end of the context. Raises
+        DoesNotLoad and DrillFailed, the latter also while the stream is read, and what `rdb` raises.
+        """
         clear_leftovers(self.project, LABEL)
         name = f"{self.project}-drill-{secrets.token_hex(4)}"
         owner = "uid=10002,gid=10002,mode=0700"
-        memory = str(size + max(SMALLEST_MEMORY, LOADED_TIMES * size))
+        memory = str(self.memory)
         start = (
             *("docker", "run", "--rm", "--interactive", "--pull", "never", "--name", name),
             *("--label", f"{LABEL}={self.project}", "--log-driver", "none"),
@@ -106,12 +89,12 @@ class ContainerDrill:
             *("--security-opt", "no-new-privileges", "--pids-limit", "64", "--ulimit", "core=0"),
             # No swap: swapped memory is on a disk.
             *("--memory", memory, "--memory-swap", memory),
-            *("--tmpfs", f"/data:rw,noexec,nosuid,nodev,size={size + 1024**2},{owner}"),
+            *("--tmpfs", f"/data:rw,noexec,nosuid,nodev,size={memory},{owner}"),
             *(self.image, "sh", "-c"),
         )
         inside = Runner(("docker", "exec", name))
         try:
-            with _serving(Runner(start), inside, "/data", rdb, size, self.databases) as stream:
+            with _serving(Runner(start), inside, "/data", rdb, self.databases) as stream:
                 yield stream
         finally:
             # The end of its input ends it as well; this one waits for it.
@@ -131,12 +114,12 @@ class LocalDrill:
     databases: int = 32
 
     @contextmanager
-    def loaded(self, rdb: Readable, size: int) -> Iterator[Readable]:
-        """See Drill."""
+    def reload(self, rdb: Source, /) -> Iterator[Source]:
+        """As ContainerDrill.reload."""
         programs = {"server": self.server, "client": self.client}
         with (
             tempfile.TemporaryDirectory(prefix="autobot-drill-", ignore_cleanup_errors=True) as folder,
-            _serving(Runner(("sh", "-c")), Runner(), folder, rdb, size, self.databases, **programs) as stream,
+            _serving(Runner(("sh", "-c")), Runner(), folder, rdb, self.databases, **programs) as stream,
         ):
             yield stream
 
@@ -146,16 +129,15 @@ def _serving(
     start: Runner,
     inside: Runner,
     folder: str,
-    rdb: Readable,
-    size: int,
+    rdb: Source,
     databases: int,
     *,
     server: str = "redis-server",
     client: str = "redis-cli",
-) -> Iterator[Readable]:
+) -> Iterator[Source]:
     client_words = (client, "-s", f"{folder}/redis.sock")
-    with start.converse(_SERVE, "drill", folder, str(size), str(databases), server) as child:
-        _feed(child, rdb, size)
+    with start.converse(_SERVE, "drill", folder, str(databases), server) as child:
+        _feed(child, rdb)
         _wait_until_loaded(child)
         inside.query("rm", "-f", f"{folder}/dump.rdb")
         # It loaded the file as a replica does, which keeps expired keys. As a master it would delete them
@@ -167,20 +149,14 @@ def _serving(
         yield _WithoutMark(inside.stream(*client_words, "--rdb", "-"))
 
 
-def _feed(child: Child, rdb: Readable, size: int) -> None:
-    fed = 0
+def _feed(child: Child, rdb: Source) -> None:
     try:
         while chunk := rdb.read(CHUNK_BYTES):
-            fed += len(chunk)
-            if fed > size:
-                break
+            child.write(b"%d\n" % len(chunk))
             child.write(chunk)
+        child.write(b"0\n")
     except CommandFailed as error:
         raise _not_started(error) from error
-    if fed != size:
-        raise ValueError(
-            f"the file has {'more than ' if fed > size else ''}{min(fed, size)} bytes, not {size}"
-        )
 
 
 def _wait_until_loaded(child: Child) -> None:
@@ -192,7 +168,7 @@ def _wait_until_loaded(child: Child) -> None:
             if error.status == 137:
                 raise DrillFailed(
                     "the throwaway server ran out of memory while it loaded the file",
-                    hint="Give it a quieter moment or a larger machine; nothing else was touched.",
+                    hint="It may take half of the engine's memory; verify where there is more.",
                 ) from error
             if not said:
                 raise _not_started(error) from error

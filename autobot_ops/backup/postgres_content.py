@@ -73,6 +73,11 @@ class PostgresContent(_Row):
     tables: dict[str, TableContent]
     sequences: dict[str, int]
 
+    @property
+    def rows(self) -> int:
+        """Of all tables."""
+        return sum(table.rows for table in self.tables.values())
+
 
 def table_names(database: Asks) -> list[str]:
     """Its tables, ready to be used in a statement."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from autobot_ops.backup.database_content import DatabaseContent, read_database
 from autobot_ops.backup.errors import DamagedArchive, DamagedPart, WrongKey
@@ -30,14 +30,19 @@ from autobot_ops.errors import RefusedForSafety
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.window import Source
 
-if TYPE_CHECKING:
-    from autobot_ops.backup.drill import Drill
-
 DUMP_BEGINS = b"PGDMP"
 
 
 class VerificationFailed(DamagedArchive):
     """Parts of an archive aren't what its manifest says; the message names each."""
+
+
+class Drill(Protocol):
+    """A throwaway server."""
+
+    def reload(self, rdb: Source, /) -> AbstractContextManager[Source]:
+        """Load a plain RDB, read to its end, and give the RDB that the server makes of it."""
+        ...
 
 
 CheckDump = Callable[[Source], object]
@@ -135,7 +140,7 @@ def _verify_database(asked: _Verification, part: DatabasePart) -> None:
         raise DamagedPart(f"{part.file} holds {difference}")
     if asked.deep is None:
         return
-    with asked.open(part) as plain, asked.deep.drill.loaded(plain, part.bytes) as loaded:
+    with asked.open(part) as plain, asked.deep.drill.reload(plain) as loaded:
         served = read_database(loaded, part)
     if difference := served.difference(promised):
         raise DamagedPart(f"a server that loaded {part.file} holds {difference}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from autobot_ops.adapters.containers import engine_facts
 from autobot_ops.backup.drill import ContainerDrill
 from autobot_ops.backup.dump_check import DumpCheck, in_container
 from autobot_ops.backup.errors import DamagedArchive, UnknownArchive
@@ -73,9 +74,10 @@ def choose_archives(
 
 
 def deep_checks(stack: Stack, environ: Mapping[str, str]) -> DeepChecks:
-    """Throwaway servers of the stack's own images."""
+    """Throwaway servers of the stack's own images, with half of the engine's memory at the most."""
     images = images_to_run(stack, environ)
-    drill = ContainerDrill(images["redis"], stack.settings.project, stack.settings.redis_databases)
+    memory = engine_facts(stack.client).memory // 2
+    drill = ContainerDrill(images["redis"], stack.settings.project, memory, stack.settings.redis_databases)
     return DeepChecks(drill, DumpCheck(in_container(images["postgres"])))
 
 

@@ -19,7 +19,7 @@ class LocalDrill:
         self.servers = 0
 
     @contextmanager
-    def loaded(self, rdb: Source, size: int) -> Iterator[Source]:
+    def reload(self, rdb: Source, /) -> Iterator[Source]:
         folder = self._folder / f"drill-{self.servers}"
         self.servers += 1
         folder.mkdir(parents=True)
