@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from autobot_ops.backup import archive_writer, bucket, local_place, manifest, marks, places
+from autobot_ops.backup import bucket, local_place, manifest, marks, places
 from autobot_ops.backup.key_file import KEY_FILE
 
 
@@ -23,7 +24,7 @@ def documented_fields(text: str) -> set[tuple[str, str]]:
 
 def test_every_field_of_a_manifest_is_documented(text: str) -> None:
     shared = set(manifest.FilePart.model_fields)
-    models = {
+    models: dict[str, type[BaseModel]] = {
         "manifest": manifest.Manifest,
         "part": manifest.FilePart,
         "database": manifest.DatabasePart,
@@ -46,17 +47,12 @@ def test_the_format_is_that_of_the_code(text: str) -> None:
 
 
 def test_every_field_of_a_mark_is_documented(text: str) -> None:
-    sentence = text[text.index("`verification.json` has") :].split(". ")[0]
+    sentence = text[text.index("`verification.json` has") :].partition(". ")[0]
     for field in (*marks.VerificationMark.model_fields, "sha256"):
         assert f"`{field}`" in sentence
 
 
 def test_every_name_on_the_disk_is_documented(text: str) -> None:
-    names = (
-        manifest.MANIFEST_FILE, places.VERIFICATION_FILE, local_place.LOCK_FILE, local_place.PARTIAL_ENDING, KEY_FILE,
-    )  # fmt: skip
-    for name in names:
+    on_disk = (local_place.LOCK_FILE, local_place.PARTIAL_ENDING, bucket.LOCK_FILE, bucket.READERS_FILE)
+    for name in (manifest.MANIFEST_FILE, places.VERIFICATION_FILE, KEY_FILE, *on_disk):
         assert name in text
-    assert archive_writer.PARTIAL_ENDING == local_place.PARTIAL_ENDING
-    assert bucket.LOCK_FILE in text
-    assert bucket.READERS_FILE in text

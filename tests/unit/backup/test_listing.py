@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from pyrage import x25519
 
-from autobot_ops.backup.copying import pending_copies
 from autobot_ops.backup.errors import UnknownArchive
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.listing import ListedArchive, list_archives, load_manifest, moment_and_tier
@@ -120,12 +119,3 @@ def test_chooses_by_name_by_tier_or_all() -> None:
     assert choose_archives(ALL, every=True) == ALL
     with pytest.raises(UnknownArchive, match="nothing"):
         choose_archives(ALL, ids=["nothing"])
-
-
-def test_copies_what_is_newer_than_the_newest_there() -> None:
-    names = [listed(day, tier).id for tier in ("critical", "optional") for day in (1, 2, 3)]
-    assert pending_copies(names, []) == [names[2], names[5]]
-    assert pending_copies(names, [names[0]]) == [names[1], names[2], names[5]]
-    assert pending_copies(names, [names[2], names[5]]) == []
-    assert pending_copies(names, [listed(9, "critical").id, names[3]]) == [names[4], names[5]]
-    assert pending_copies([], names) == []
