@@ -1,4 +1,4 @@
-"""PostgreSQL of the live stack: dumped, restored under the running knowledge agent, refused where it must be."""
+"""PostgreSQL of the live stack: restored under the knowledge agent, and left alone where that can't be."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from autobot_ops.stack.postgres_restore import open_restore, replace_database, u
 from tests.integration.conftest import Stack
 
 SMALL_DISK = "size=140m,uid=10003,gid=10003,mode=0700"
+SECRETS = ("postgres_superuser_password", "postgres_knowledge_password", "postgres_server_certificate")
 NOTHING_TOO_MUCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'autobot_%'"
 
 
@@ -106,10 +107,12 @@ def test_the_agent_reconnects_by_itself(opened: stack_module.Stack, agent: httpx
 def small_server(stack: Stack) -> Iterator[Runner]:
     """A PostgreSQL of the stack's image whose volume is a small tmpfs."""
     name = f"{stack.project}-small-postgres"
+    # One by one: nobody but the owner may pass through their folder.
+    secrets = [f"--volume={stack.secrets_dir / each}:/run/secrets/{each}:ro" for each in SECRETS]
     subprocess.run(
         [
             "docker", "run", "--detach", "--name", name, "--network", "none", "--user", "10003:10003",
-            "--group-add", str(secrets_group()), "--volume", f"{stack.secrets_dir}:/run/secrets:ro",
+            "--group-add", str(secrets_group()), *secrets,
             "--tmpfs", f"/var/lib/postgresql/data:{SMALL_DISK}", "--tmpfs", f"/run/postgresql:{SMALL_DISK}",
             stack.container("postgres").attrs["Config"]["Image"], "postgres", "-c", "max_wal_size=32MB",
         ],
