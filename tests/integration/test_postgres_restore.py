@@ -21,7 +21,7 @@ from autobot_ops.stack.inside import runner_inside
 from autobot_ops.stack.postgres_restore import open_restore, replace_database, undo_replacement
 from tests.integration.conftest import Stack
 
-SMALL_DISK = "size=140m,uid=10003,gid=10003,mode=0700"
+SMALL_DISK = "size=225m,uid=10003,gid=10003,mode=0700"
 SECRETS = ("postgres_superuser_password", "postgres_knowledge_password", "postgres_server_certificate")
 NOTHING_TOO_MUCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'autobot_%'"
 
@@ -136,7 +136,7 @@ def test_a_disk_that_runs_full_leaves_the_live_database_alone(small_server: Runn
     sql(
         small_server,
         "CREATE TABLE knowledge.filling AS SELECT n, md5(n::text) AS text"
-        " FROM generate_series(1, 350000) AS n",
+        " FROM generate_series(1, 900000) AS n",
     )
     chunks, content = dump(small_server)
     restore = PostgresRestore(small_server, "autobot", "full")
@@ -146,6 +146,6 @@ def test_a_disk_that_runs_full_leaves_the_live_database_alone(small_server: Runn
     with pytest.raises(LoadFailed, match="No space left on device"):
         restore.stage(chunks, content.model_copy(update={"size": 1}))
     assert sql(small_server, "SELECT count(*) FROM knowledge.filling", NOTHING_TOO_MUCH).split() == [
-        "350000",
+        "900000",
         "0",
     ]
