@@ -108,11 +108,15 @@ def _install(
     stack: Stack, compose: Compose, plan: WholePlan, began_at: int, say: Say
 ) -> dict[int, Fingerprinter]:
     parts, instance, header = _parts(stack, plan)
+
+    def report(size: int) -> None:
+        say(f"{size:,} bytes")
+
     argv = compose.command(*_run_words(INSTALL))
     with process.converse(argv, env=compose.environment, cwd=compose.root) as child:
         contents = merge_parts(
             parts, instance, child, header=header, began_at=began_at,
-            report=lambda size: say(f"{size:,} bytes"),
+            report=report,
         )  # fmt: skip
         child.end_input()
         child.finish()
