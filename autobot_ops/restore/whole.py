@@ -68,8 +68,8 @@ def refuse_keys(figures: ServerFigures) -> None:
         shown = ", ".join(f"{keys} in {number}" for number, keys in sorted(filled.items()))
         raise NotEmpty(
             f"the server holds keys: {shown}",
-            hint="A whole restore is for an empty server. inv restore --database NAME restores one database "
-            "of a server in use; inv down --volumes makes an empty one, without asking twice.",
+            hint="This is for an empty server; inv restore --database NAME is for one in use. Agents "
+            "write as soon as they run: on a new machine run this before inv up.",
         )
 
 
