@@ -3,6 +3,7 @@
 from invoke import Collection
 
 from autobot_ops.verbs import (
+    archives,
     backup,
     configuration,
     database,
@@ -15,8 +16,8 @@ from autobot_ops.verbs import (
     secrets,
 )
 
-for retention_task in retention.TASKS:
-    backup.backup.add_task(retention_task)
+for backup_task in (*archives.TASKS, *retention.TASKS):
+    backup.backup.add_task(backup_task)
 
 namespace = Collection(
     *lifecycle.TASKS,

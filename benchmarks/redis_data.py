@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import hiredis
 
@@ -22,7 +23,7 @@ _WORDS = (
     "session", "the", "of", "and", "answer", "question", "error", "retry", "token", "source",
 )  # fmt: skip
 
-Command = tuple[str | bytes | int | float, ...]
+Command = tuple[Any, ...]
 
 
 class Values:
@@ -41,7 +42,8 @@ class Values:
             f', "{self._chooser.choice(_WORDS)}": "{self._chooser.choice(self.texts)}"'
             for _ in range(self._chooser.randint(2, 6))
         )
-        return f'{{"id": "{self._chooser.choice(self.tokens)}", "at": {self._chooser.randrange(10**10)}{fields}}}'
+        identity, at = self._chooser.choice(self.tokens), self._chooser.randrange(10**10)
+        return f'{{"id": "{identity}", "at": {at}{fields}}}'
 
     def commands(self, number: int) -> Iterator[Command]:
         """What makes key `number`."""

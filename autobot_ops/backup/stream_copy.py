@@ -39,9 +39,9 @@ class CopiedStream:
     """What one stream gave.
 
     `header` is that of the stream and of every file (`REDIS0010`), `fields` its auxiliary fields
-    (`redis-ver`, `ctime` in seconds, …), `began_at` milliseconds. `databases` are the wanted ones, by number, the empty ones
-    too; `unwanted` says how many keys there were in others. `instance_bytes` is None where the stream has
-    nothing that belongs to the whole instance, or nobody wanted it.
+    (`redis-ver`, `ctime` in seconds, …), `began_at` milliseconds. `databases` are the wanted ones, by
+    number, the empty ones too; `unwanted` says how many keys there were in others. `instance_bytes` is None
+    where the stream has nothing that belongs to the whole instance, or nobody wanted it.
     """
 
     header: str

@@ -32,7 +32,7 @@ PackedForm = Callable[[bytes], "bytes | None"]
 QuickForm = Callable[[bytes, int, int], "bytes | None"]
 """From a serialised value: where it stands, and where it ends."""
 Walk = Callable[[bytes, int], "tuple[bytes, int] | None"]
-"""From a serialised value whose end isn't known: its form, and the end; IndexError where `data` ends first."""
+"""From a serialised value whose end isn't known: form and end; IndexError where `data` ends first."""
 
 _COMPRESSED = 0xC3
 _pack_score = struct.Struct("<d").pack

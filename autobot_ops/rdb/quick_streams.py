@@ -1,4 +1,4 @@
-"""The canonical form of a usual stream, quickly: in memory, nothing deleted, all entries with the same fields.
+"""The canonical form of a usual stream, quickly: in memory, nothing deleted, the same fields everywhere.
 
 For speed only: `stream_forms` gives the same for every stream.
 """
