@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autobot_ops.adapters import process
-from autobot_ops.backup.key_file import KEY_FILE, load_keys
-from autobot_ops.backup.listing import list_archives
 from autobot_ops.backup.manifest import FilePart
 from autobot_ops.backup.parts import open_part
 from autobot_ops.rdb.fingerprint import Fingerprinter
@@ -31,10 +29,10 @@ from autobot_ops.restore.whole import (
     merge_parts,
     refuse_keys,
 )
-from autobot_ops.stack.backup import local_place
+from autobot_ops.stack.archives import listed_archives, stack_keys
 from autobot_ops.stack.compose import Compose
 from autobot_ops.stack.references import images_to_run
-from autobot_ops.stack.restore import restore_server
+from autobot_ops.stack.restore import place_of, restore_server
 from autobot_ops.stack.stack import DATA_SERVICES, Stack
 
 REDIS = "redis"
@@ -70,8 +68,8 @@ def plan_whole(stack: Stack, before: datetime | None) -> WholePlan:
     """The newest usable archive of each database. Raises NoSuchArchive, KeyFileUnusable, StorageFailed."""
     tiers = stack.catalogs.tiers
     names = [name for name, row in stack.catalogs.databases.items() if tiers[row.tier].frequency != "never"]
-    keys = load_keys(stack.settings.secrets_dir / KEY_FILE)
-    choices = choose_all(list_archives([local_place(stack)], keys).archives, names, before=before)
+    stack_keys(stack)  # without them the manifests' seals would go unchecked
+    choices = choose_all(listed_archives(stack).archives, names, before=before)
     return WholePlan(choices, tuple(name for name in names if name not in choices))
 
 
@@ -80,8 +78,8 @@ def restore_whole(stack: Stack, plan: WholePlan, say: Say) -> dict[str, int]:
     compose = stack.compose(images_to_run(stack, os.environ))
     with ExitStack() as held:
         held.enter_context(restoring_alone(stack.settings.project_state_dir))
-        for archive_id in plan.archives:
-            held.enter_context(local_place(stack).reading(archive_id))
+        for choice in plan.choices.values():
+            held.enter_context(place_of(stack, choice).reading(choice.archive.id))
         held.enter_context(_agents_stopped(stack, compose))
         _start(stack, compose)
         refuse_keys(restore_server(stack).observe())
@@ -124,21 +122,21 @@ def _install(
 
 
 def _parts(stack: Stack, plan: WholePlan) -> tuple[list[WholePart], PlainFile | None, bytes]:
-    keys = load_keys(stack.settings.secrets_dir / KEY_FILE)
-    place = local_place(stack)
+    keys = stack_keys(stack)
 
-    def opener(archive_id: str, part: FilePart) -> PlainFile:
-        return lambda: open_part(place, archive_id, part, keys.identities)
+    def opener(choice: Choice, part: FilePart) -> PlainFile:
+        place = place_of(stack, choice)
+        return lambda: open_part(place, choice.archive.id, part, keys.identities)
 
     parts, headers, instance = [], [b""], None
     for name, choice in plan.choices.items():
         archive_id, manifest = choice.archive.id, choice.archive.manifest
         assert manifest is not None  # noqa: S101 - choose_archive passes over those without
         number = stack.catalogs.databases[name].number
-        parts.append(WholePart(ArchivePart(archive_id, choice.part, opener(archive_id, choice.part)), number))
+        parts.append(WholePart(ArchivePart(archive_id, choice.part, opener(choice, choice.part)), number))
         headers.append(manifest.server.rdb_header.encode())
         if manifest.instance is not None:
-            instance = opener(archive_id, manifest.instance)
+            instance = opener(choice, manifest.instance)
     return parts, instance, max(headers)
 
 
