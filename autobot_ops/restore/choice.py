@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -60,6 +61,19 @@ def choose_archive(
         f"there is no archive {which} with '{database}'".replace("  ", " "),
         hint="inv backup.list shows them all.",
     )
+
+
+def choose_all(
+    archives: Sequence[ListedArchive], databases: Sequence[str], *, before: datetime | None = None
+) -> dict[str, Choice]:
+    """The newest usable archive of each database, by name; those of which there is none are left out."""
+    found = {}
+    for name in databases:
+        with suppress(NoSuchArchive):
+            found[name] = choose_archive(archives, name, before=before)
+    if not found:
+        raise NoSuchArchive("there is no archive at all", hint="inv backup.list shows them all.")
+    return found
 
 
 def parse_moment(text: str, local: datetime) -> datetime:

@@ -8,16 +8,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from autobot_ops.adapters.redis_server import dialer, endpoint_for
-from autobot_ops.backup.key_file import KEY_FILE, load_keys
-from autobot_ops.backup.listing import list_archives
 from autobot_ops.backup.parts import open_part
+from autobot_ops.backup.places import Place
 from autobot_ops.catalog.load import UnknownName
 from autobot_ops.restore.archive import ArchivePart
-from autobot_ops.restore.choice import choose_archive
+from autobot_ops.restore.choice import Choice, choose_archive
 from autobot_ops.restore.lock import restoring_alone
 from autobot_ops.restore.plan import Request
 from autobot_ops.restore.server import RestoreServer
-from autobot_ops.stack.backup import local_place
+from autobot_ops.stack.archives import listed_archives, stack_keys
+from autobot_ops.stack.retention import archive_places
 from autobot_ops.stack.stack import Stack
 
 
@@ -56,12 +56,17 @@ def archive_part(
 
     Raises NoSuchArchive, UnusableArchive, KeyFileUnusable, StorageFailed.
     """
-    place = local_place(stack)
-    keys = load_keys(stack.settings.secrets_dir / KEY_FILE)
-    choice = choose_archive(list_archives([place], keys).archives, request.source, named=named, before=before)
+    keys = stack_keys(stack)
+    choice = choose_archive(listed_archives(stack).archives, request.source, named=named, before=before)
+    place = place_of(stack, choice)
     archive_id, part = choice.archive.id, choice.part
     with place.reading(archive_id):
         yield (
             ArchivePart(archive_id, part, lambda: open_part(place, archive_id, part, keys.identities)),
             replace(request, archive=archive_id),
         )
+
+
+def place_of(stack: Stack, choice: Choice) -> Place:
+    """Where the chosen archive lies; one that lies in several places is read from this machine."""
+    return {place.name: place for place in archive_places(stack)}[choice.archive.place]

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from invoke import Collection, Context, task
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, recorded, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from autobot_ops.restore.ledger import Record
     from autobot_ops.restore.loading import Loaded
+    from autobot_ops.stack.stack import Stack
 
 JSON_HELP = "print one JSON document"
 NAME_HELP = "name of the restored database"
@@ -28,6 +30,7 @@ NAME_HELP = "name of the restored database"
         "at": "the newest archive that is not younger than this: 2026-11-23T04:18",
         "match": "only keys that match, such as 'session:*'",
         "into": "another database of the catalog to restore into",
+        "all": "every database, into an empty server",
         "fast": "load without regard for the latency of other clients",
         "dry_run": "show what would be done, do nothing",
         "json": JSON_HELP,
@@ -35,13 +38,15 @@ NAME_HELP = "name of the restored database"
     },
 )
 @verb
+@recorded("restore", "database", "from_", "at", "match", "into", "all")
 def restore_run(
     context: Context,
-    database: str,
+    database: str = "",
     from_: str = "",
     at: str = "",
     match: str = "",
     into: str = "",
+    all: bool = False,
     fast: bool = False,
     dry_run: bool = False,
     json: bool = False,
@@ -51,12 +56,21 @@ def restore_run(
     from datetime import datetime
 
     from autobot_ops import frontend
+    from autobot_ops.errors import ConfigurationError
     from autobot_ops.restore.choice import parse_moment
     from autobot_ops.restore.restoring import apply_restore, prepare, recover
     from autobot_ops.stack.restore import alone, archive_part, request_of
 
     stack = current_stack()
     before = parse_moment(at, datetime.now().astimezone()) if at else None
+    if bool(database) is all or (all and (from_ or match or into or fast)):
+        raise ConfigurationError(
+            "one of --database NAME and --all is needed, and --all goes with --at only",
+            hint="inv restore --database sessions, or inv restore --all for an empty server.",
+        )
+    if all:
+        _restore_all(stack, before, dry_run=dry_run or context.config.run.dry, json=json, yes=yes)
+        return
     request = request_of(stack, database, into, match)
     only_show = dry_run or context.config.run.dry
     with alone(stack) as server, archive_part(stack, request, named=from_, before=before) as (part, wanted):
@@ -89,8 +103,28 @@ def restore_run(
     )
 
 
+def _restore_all(stack: Stack, before: datetime | None, *, dry_run: bool, json: bool, yes: bool) -> None:
+    from autobot_ops import frontend
+    from autobot_ops.stack.restore_whole import plan_whole, restore_whole
+
+    plan = plan_whole(stack, before)
+    if dry_run and json:
+        frontend.emit_json({"steps": plan.steps, "archives": plan.archives})
+        return
+    (frontend.result if dry_run else frontend.say)("\n".join(plan.steps))
+    if dry_run:
+        return
+    frontend.confirm("restore all of them into this empty server?", assume_yes=yes)
+    keys = restore_whole(stack, plan, frontend.say)
+    if json:
+        frontend.emit_json({"archives": plan.archives, "keys": keys})
+        return
+    frontend.result(f"restored {len(keys)} databases with {sum(keys.values()):,} keys")
+
+
 @task(name="commit", help={"database": NAME_HELP, "json": JSON_HELP, "yes": "ask nothing"})
 @verb
+@recorded("restore.commit", "database")
 def restore_commit(context: Context, database: str, json: bool = False, yes: bool = False) -> None:
     """Give up what a restored database held before."""
     from autobot_ops import frontend
@@ -109,6 +143,7 @@ def restore_commit(context: Context, database: str, json: bool = False, yes: boo
 
 @task(name="undo", help={"database": NAME_HELP, "json": JSON_HELP, "yes": "ask nothing"})
 @verb
+@recorded("restore.undo", "database")
 def restore_undo(context: Context, database: str, json: bool = False, yes: bool = False) -> None:
     """Put back what a restored database held before, and give up what was restored."""
     from autobot_ops import frontend
