@@ -27,11 +27,11 @@ from benchmarks.throwaway_redis import throwaway_redis
 
 SIZES = (100_000, 1_000_000)
 LIMIT, OURS, PLAIN = "redis-cli --rdb", "ours", "ours, neither compressed nor encrypted"
-PACKAGE = "redis-dump-load"
+PACKAGE, PACKAGE_ARM = "redis-dump-load", "redis-dump-load, without streams"
 # It uses what later clients dropped.
 PACKAGE_AND_NEEDS = (PACKAGE, "redis<5")
 # Beyond this size the slow ones would take the better part of an hour.
-SLOW_ARMS, MOST_KEYS_FOR_SLOW = {"temporary replica", PACKAGE}, 1_000_000
+SLOW_ARMS, MOST_KEYS_FOR_SLOW = {"temporary replica", PACKAGE_ARM}, 1_000_000
 MOST_ROUNDS, KEYS_IN_ALL = 3, 1_000_000
 FLOOR_MS = 3.0
 WALL_RATIO, P99_RATIO, PEAK_MIB, SEALING_RATIO = 1.3, 1.5, 100.0, 1.1
@@ -48,7 +48,7 @@ class Bench:
 
     def arms(self) -> list[Arm]:
         """Those that this size and this machine allow."""
-        names = [name for name in ARMS if name != PACKAGE or self._environment]
+        names = [name for name in ARMS if name != PACKAGE_ARM or self._environment]
         if self._keys > MOST_KEYS_FOR_SLOW:
             names = [name for name in names if name not in SLOW_ARMS]
         return [Arm(self.label(name), self._runner(name)) for name in names]
