@@ -3,6 +3,7 @@
 from invoke import Collection
 
 from autobot_ops.verbs import (
+    archives,
     backup,
     configuration,
     database,
@@ -11,11 +12,12 @@ from autobot_ops.verbs import (
     journal,
     lifecycle,
     retention,
+    restore,
     secrets,
 )
 
-for retention_task in retention.TASKS:
-    backup.backup.add_task(retention_task)
+for backup_task in (*archives.TASKS, *retention.TASKS):
+    backup.backup.add_task(backup_task)
 
 namespace = Collection(
     *lifecycle.TASKS,
@@ -26,5 +28,6 @@ namespace = Collection(
     demo.demo,
     journal.history,
     images.requirements,
+    restore.restore,
     secrets.secrets,
 )

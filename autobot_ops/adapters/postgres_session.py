@@ -1,7 +1,7 @@
 """A session of psql with one database: statements that stay in one transaction and one snapshot.
 
 psql runs where the server does, as its superuser: no password leaves the container. What it may connect
-as is said by libpq's own variables of the place (PGUSER, PGHOST, …).
+as is said by libpq's own variables (PGUSER, PGHOST, …) where it runs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from autobot_ops.adapters.place import Place
 from autobot_ops.adapters.process import Child, CommandFailed
+from autobot_ops.adapters.runner import Runner
 from autobot_ops.errors import ExternalCommandFailed, OpsError, ServiceUnreachable
 
 _PSQL = (
@@ -67,19 +67,19 @@ class Session:
 
 
 @contextmanager
-def session(place: Place, database: str) -> Iterator[Session]:
+def session(runner: Runner, database: str) -> Iterator[Session]:
     """Connect to a database and hang up at the end; an open transaction is rolled back.
 
     Raises PostgresUnreachable, UnknownPostgresDatabase, StatementFailed.
     """
-    with place.converse(*_PSQL, f"--dbname={database}") as child:
+    with runner.converse(*_PSQL, f"--dbname={database}") as child:
         yield Session(child, database)
 
 
-def run_script(place: Place, database: str, script: str) -> str:
+def run_script(runner: Runner, database: str, script: str) -> str:
     """What statements print; the first error ends them. Raises as `session` does."""
     try:
-        return place.query(*_PSQL, "--file=-", f"--dbname={database}", input_text=script)
+        return runner.query(*_PSQL, "--file=-", f"--dbname={database}", input_text=script)
     except CommandFailed as error:
         raise explained(error, database) from error
 

@@ -144,7 +144,8 @@ class Child:
     def finish(self) -> None:
         """Wait for its end, which must be a success."""
         status = self._process.wait()
-        self._listener.join()
+        # Not for ever: a grandchild may hold the pipe.
+        self._listener.join(GRACE_SECONDS)
         if status:
             raise CommandFailed(self._argv, status, b"".join(self._complaints).decode(errors="replace"))
 

@@ -28,16 +28,21 @@ def is_running(identity: str) -> bool:
     return number.isdigit() and process_identity(int(number)) == identity
 
 
-def user_name() -> str:
-    """Whose rights we have; the number of a user without a name."""
+def user_name(user_id: int) -> str:
+    """The name of a user; the number of one without a name."""
     try:
-        return pwd.getpwuid(os.geteuid()).pw_name
+        return pwd.getpwuid(user_id).pw_name
     except KeyError:
-        return str(os.geteuid())
+        return str(user_id)
+
+
+def owner_of(folder: Path) -> str:
+    """Whom a folder belongs to; where it isn't there, who we are."""
+    return user_name(folder.stat().st_uid if folder.exists() else os.geteuid())
 
 
 def user_and_host() -> tuple[str, str]:
     """Who we are, as `alice`, or as `root (sudo by alice)`; and this machine's name."""
-    name = user_name()
+    name = user_name(os.geteuid())
     behind = os.environ.get("SUDO_USER", "")
     return (f"{name} (sudo by {behind})" if behind and behind != name else name), socket.gethostname()

@@ -95,13 +95,18 @@ def dialer_to(server: Endpoint, folder: Path, role: str) -> Dialer:
 
 def replication_endpoint(stack: Stack) -> rdb.Endpoint:
     """The running Redis as `autobot_ops.rdb` reads its stream, as the user `backup`. Raises as dialer."""
+    return endpoint_for(stack, "backup")
+
+
+def endpoint_for(stack: Stack, role: str) -> rdb.Endpoint:
+    """The running Redis as one of its users, for who needs no client library. Raises as dialer."""
     folder = stack.settings.secrets_dir
-    password = read_secret(folder, redis_password_name("backup"))
+    password = read_secret(folder, redis_password_name(role))
     server = endpoint(stack)
     return rdb.Endpoint(
         server.host,
         server.port,
-        username="backup",
+        username=role,
         password=password,
         tls=trust(str(folder / AUTHORITY)),
         server_name=SERVICE,

@@ -64,7 +64,7 @@ def contents_of(manifest: Manifest) -> tuple[Content, ...]:
 def _is_empty(part: FilePart) -> bool:
     if isinstance(part, DatabasePart):
         return part.keys == 0
-    return isinstance(part, PostgresPart) and part.content.rows == 0
+    return isinstance(part, PostgresPart) and not any(table.rows for table in part.content.tables.values())
 
 
 def _still_there(place: Place, listed: ListedArchive) -> ArchiveFacts | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from autobot_ops.backup.errors import DamagedPart
 from autobot_ops.backup.manifest import DatabasePart
-from autobot_ops.rdb.fingerprint import Fingerprint, Fingerprinter, KeyDigests
-from autobot_ops.rdb.reader import Reader
+from autobot_ops.rdb.fingerprint import Fingerprint
+from autobot_ops.rdb.splitter import Splitter
 from autobot_ops.rdb.window import Source
 
 
@@ -35,42 +35,17 @@ class DatabaseContent:
         return ""
 
 
-@dataclass(frozen=True)
-class ReadDatabase:
-    """What was read: all of it, and without the keys that expire until a certain time."""
+def read_database(source: Source, part: DatabasePart) -> DatabaseContent:
+    """Read an RDB to its end.
 
-    all: DatabaseContent
-    lasting: DatabaseContent
-
-
-def read_database(source: Source, part: DatabasePart, *, lasting_from: int) -> ReadDatabase:
-    """Read an RDB to its end. `lasting_from`: keys whose expiry (ms) is earlier don't count as lasting.
-
-    Raises DamagedPart where another database than the part's holds keys, and what Reader raises.
+    Raises DamagedPart where another database than the part's holds keys, and what autobot_ops.rdb raises.
     """
-    reader = Reader(source)
-    whole, lasting = Fingerprinter(0), Fingerprinter(0)
-    expiring = lasting_expiring = 0
-    digests: KeyDigests | None = None
-    for entry in reader:
-        if digests is None:
-            digests = KeyDigests(reader.dialect)
-        if entry.database != part.number:
-            raise DamagedPart(f"{part.file} holds keys of database {entry.database}, not of {part.number}")
-        expires_at = entry.expires_at
-        digest = digests.of(entry)
-        whole.add(digest, None)
-        if expires_at is None:
-            lasting.add(digest, None)
-        else:
-            expiring += 1
-            if expires_at >= lasting_from:
-                lasting_expiring += 1
-                lasting.add(digest, None)
-    return ReadDatabase(
-        _content(whole.fingerprint, expiring), _content(lasting.fingerprint, lasting_expiring)
-    )
-
-
-def _content(fingerprint: Fingerprint, expiring: int) -> DatabaseContent:
-    return DatabaseContent(fingerprint.keys, expiring, str(fingerprint))
+    counts = Splitter(source, lambda _: None).run_counting()
+    count = counts.pop(part.number, None)
+    if counts:
+        others = ", ".join(map(str, sorted(counts)))
+        raise DamagedPart(f"{part.file} holds keys of database {others}, not of {part.number} alone")
+    if count is None:
+        return DatabaseContent(0, 0, str(Fingerprint()))
+    summary = count.summary
+    return DatabaseContent(summary.keys, summary.keys_with_expiry, str(count.prints.fingerprint))

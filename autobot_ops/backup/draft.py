@@ -23,6 +23,7 @@ from autobot_ops.backup.manifest import (
     PostgresPart,
     RebuiltVolume,
     Server,
+    VolumeContent,
     VolumePart,
     archive_id,
 )
@@ -94,9 +95,10 @@ class ArchiveDraft:
         """Where the tar file of a service's volume goes; end it with `finish_volume`."""
         return self._open_part(f"volumes/{service}.tar.zst")
 
-    def finish_volume(self, service: str) -> None:
+    def finish_volume(self, content: VolumeContent) -> None:
         """The tar file is whole."""
-        self._volumes.append(VolumePart(**self._finish(f"volumes/{service}.tar.zst"), service=service))
+        sealed = self._finish(f"volumes/{content.service}.tar.zst")
+        self._volumes.append(VolumePart(**sealed, content=content))
 
     def note_rebuilt(self, volumes: Sequence[RebuiltVolume]) -> None:
         """Volumes that aren't in the archive since they can be made again."""

@@ -60,10 +60,18 @@ class PostgresPart(FilePart):
     content: PostgresContent
 
 
-class VolumePart(FilePart):
-    """A volume that can't be rebuilt, as a tar file."""
+class VolumeContent(_Row):
+    """What a service's data volume holds: how many files, and the sum of their sizes in bytes."""
 
     service: str
+    files: int = Field(ge=0)
+    size: int = Field(ge=0)
+
+
+class VolumePart(FilePart):
+    """A volume that can't be rebuilt, as a tar file, and what is in it."""
+
+    content: VolumeContent
 
 
 class RebuiltVolume(_Row):

@@ -14,14 +14,11 @@ from typing import BinaryIO, cast
 from pyrage import x25519
 
 from autobot_ops.backup.durable_files import storing
-from autobot_ops.backup.errors import DamagedArchive, DamagedPart, StorageFailed, WrongKey
+from autobot_ops.backup.errors import DamagedPart, StorageFailed
 from autobot_ops.backup.manifest import FilePart
 from autobot_ops.backup.places import Place, Watch
 from autobot_ops.backup.sealing import PIECE_BYTES, SealedReader
-from autobot_ops.rdb.errors import DamagedRdb, UnsupportedRdb
-
-DAMAGE = (DamagedArchive, DamagedRdb, UnsupportedRdb)
-"""Errors that say that a part isn't what it should be."""
+from autobot_ops.errors import RefusedForSafety
 
 
 class PlainPart:
@@ -71,7 +68,7 @@ def open_part(
         try:
             yield plain
             plain.read_rest()
-        except (*DAMAGE, WrongKey):
+        except RefusedForSafety:  # whatever found fault with the content, or had no key for it
             reader.close()  # ends its thread, which reads the same file
             stored.raise_failure(place)
             stored.check(part, archive_id, place)

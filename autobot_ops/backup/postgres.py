@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from autobot_ops.adapters.place import Place
 from autobot_ops.adapters.postgres_session import PostgresUnreachable, explained, session
 from autobot_ops.adapters.process import CommandFailed
+from autobot_ops.adapters.runner import Runner
 from autobot_ops.backup.postgres_content import SETTINGS, PostgresContent, read_content, table_names
 from autobot_ops.errors import ExternalCommandFailed
 
@@ -29,13 +29,13 @@ class Writer(Protocol):
         ...
 
 
-def dump_database(place: Place, database: str, writer: Writer) -> PostgresContent:
-    """Write the dump; what it holds, for the manifest. `place` is where the server and pg_dump are.
+def dump_database(runner: Runner, database: str, writer: Writer) -> PostgresContent:
+    """Write the dump; what it holds, for the manifest. `runner` reaches the server with psql and pg_dump.
 
     Nothing is locked but against DROP, TRUNCATE and ALTER of the tables. Raises PostgresUnreachable,
     UnknownPostgresDatabase, StatementFailed and DumpFailed; what was written must be dropped then.
     """
-    with session(place, database) as live:
+    with session(runner, database) as live:
         live.do(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}")
         snapshot = live.ask("SELECT to_json(pg_export_snapshot())")
         # TRUNCATE is seen through every snapshot; against this lock it has to wait.
@@ -44,7 +44,7 @@ def dump_database(place: Place, database: str, writer: Writer) -> PostgresConten
                     " IN ACCESS SHARE MODE;")  # fmt: skip
         content = read_content(live, database)
         try:
-            for chunk in place.stream(
+            for chunk in runner.stream(
                 "pg_dump", "--format=custom", "--compress=0", f"--snapshot={snapshot}", "--no-password",
                 f"--lock-wait-timeout={LOCK_WAIT_MILLISECONDS}", f"--dbname={database}",
             ):  # fmt: skip

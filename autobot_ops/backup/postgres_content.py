@@ -6,10 +6,9 @@ twice count twice. It finds what went wrong by accident; it is not a signature.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 # A row's text must not depend on the server's or the role's own settings.
 SETTINGS = (
@@ -31,8 +30,7 @@ SELECT coalesce(json_agg(format('%I.%I', nspname, relname) ORDER BY nspname, rel
                     WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e')
 """
 _DESCRIPTION = """
-SELECT json_build_object('server_version', current_setting('server_version'),
-                         'size', pg_database_size(current_database()))
+SELECT json_build_array(current_setting('server_version'), pg_database_size(current_database()))
 """
 _ROWS = """
 SELECT json_build_object(
@@ -40,7 +38,7 @@ SELECT json_build_object(
          'hash', coalesce(sum(hashtextextended((one_row.*)::text, 0)), 0)::text)
   FROM ONLY {table} AS one_row
 """
-_SEQUENCE = "SELECT json_build_array(last_value, is_called) FROM {sequence}"
+_SEQUENCE = "SELECT to_json(last_value) FROM {sequence}"
 
 
 class Asks(Protocol):
@@ -51,29 +49,29 @@ class Asks(Protocol):
         ...
 
 
-class TableContent(BaseModel):
-    """The rows of one table; `hash` is a decimal number of any length."""
-
+class _Row(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rows: int
+
+class TableContent(_Row):
+    """The rows of one table; `hash` is a decimal number of any length."""
+
+    rows: int = Field(ge=0)
     hash: str
 
 
-class PostgresContent(BaseModel):
+class PostgresContent(_Row):
     """One database at one moment. `size` is what it occupies on the server, in bytes.
 
-    Names of tables and sequences have their schema before them, and quotes where SQL needs them. The
-    value of a sequence is its last one, and whether that has been given out.
+    Tables and sequences are named with their schema before them, and quotes where SQL needs them. Of a
+    sequence it is the last value: identifiers up to there may have been given out.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     database: str
     server_version: str
-    size: int
-    tables: Mapping[str, TableContent]
-    sequences: Mapping[str, tuple[int, bool]]
+    size: int = Field(ge=0)
+    tables: dict[str, TableContent]
+    sequences: dict[str, int]
 
     @property
     def rows(self) -> int:
@@ -96,17 +94,17 @@ def read_content(database: Asks, name: str) -> PostgresContent:
 
     Sequences follow no snapshot. Read before a dump, they are at most as far as in the dump.
     """
-    described = _object(database.ask(_DESCRIPTION))
+    version, size = _list(database.ask(_DESCRIPTION))
     return PostgresContent(
         database=name,
-        server_version=described["server_version"],
-        size=described["size"],
+        server_version=str(version),
+        size=int(str(size)),
         tables={
             table: TableContent.model_validate(database.ask(_ROWS.format(table=table)))
             for table in table_names(database)
         },
         sequences={
-            sequence: _sequence(database.ask(_SEQUENCE.format(sequence=sequence)))
+            sequence: int(str(database.ask(_SEQUENCE.format(sequence=sequence))))
             for sequence in sequence_names(database)
         },
     )
@@ -131,21 +129,14 @@ def differences(expected: PostgresContent, found: PostgresContent) -> list[str]:
         if was is None or became is None:
             said.append(f"sequence {name} is {'missing' if became is None else 'too much'}")
         elif became < was:
-            said.append(f"sequence {name} stands at {became[0]} instead of {was[0]}")
+            said.append(f"sequence {name} stands at {became} instead of {was}")
     return said
 
 
 def _names(database: Asks, kind: str) -> list[str]:
-    found = database.ask(_RELATIONS.format(kind=kind))
-    assert isinstance(found, list)  # noqa: S101 - the statement makes one
-    return [str(name) for name in found]
+    return [str(name) for name in _list(database.ask(_RELATIONS.format(kind=kind)))]
 
 
-def _object(value: object) -> dict[str, int | str]:
-    assert isinstance(value, dict)  # noqa: S101 - the statement makes one
-    return value
-
-
-def _sequence(value: object) -> tuple[int, bool]:
+def _list(value: object) -> list[object]:
     assert isinstance(value, list)  # noqa: S101 - the statement makes one
-    return int(value[0]), bool(value[1])
+    return value

@@ -17,7 +17,7 @@ from pyrage import x25519
 from autobot_ops.backup.draft import ArchiveDraft, Origin
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.local_place import LocalPlace
-from autobot_ops.backup.manifest import Manifest, RebuiltVolume, Server
+from autobot_ops.backup.manifest import Manifest, RebuiltVolume, Server, VolumeContent
 from autobot_ops.backup.plan import PlannedArchive
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
@@ -67,8 +67,8 @@ class Sources(Protocol):
         """Volumes that belong to a tier and can be rebuilt."""
         ...
 
-    def archive_volume(self, service: str, writer: SealingWriter) -> None:
-        """Write a volume as a tar file."""
+    def archive_volume(self, service: str, writer: SealingWriter) -> VolumeContent:
+        """Write a volume as a tar file; what it holds."""
         ...
 
 
@@ -151,6 +151,5 @@ def _add_other_parts(draft: ArchiveDraft, sources: Sources) -> None:
         draft.finish_postgres(sources.dump_postgres(writer))
     if draft.planned.complete:
         for service in sources.volumes(draft.planned.tier):
-            sources.archive_volume(service, draft.open_volume(service))
-            draft.finish_volume(service)
+            draft.finish_volume(sources.archive_volume(service, draft.open_volume(service)))
         draft.note_rebuilt(sources.rebuilt_volumes(draft.planned.tier))

@@ -50,7 +50,7 @@ class Timetable:
     environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        texts = (str(self.folder), str(self.inv), *self.environment.values())
+        texts = (self.user, str(self.folder), str(self.inv), *self.environment.values())
         for text in texts:
             _refuse(_CONTROL, text, "Move the project to a folder without control characters in its path.")
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from autobot_ops.backup.database_content import DatabaseContent, read_database
-from autobot_ops.backup.errors import DamagedArchive, DamagedPart
+from autobot_ops.backup.errors import DamagedArchive, DamagedPart, WrongKey
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.manifest import (
     MANIFEST_FILE,
@@ -24,15 +24,13 @@ from autobot_ops.backup.manifest import (
     parse_manifest,
 )
 from autobot_ops.backup.marks import VerificationMark, sha256_of, write_mark
-from autobot_ops.backup.parts import DAMAGE, PlainPart, open_part
+from autobot_ops.backup.parts import PlainPart, open_part
 from autobot_ops.backup.places import Place, Watch
-from autobot_ops.rdb.errors import DamagedRdb, UnsupportedRdb
+from autobot_ops.errors import RefusedForSafety
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.window import Source
 
 DUMP_BEGINS = b"PGDMP"
-DRILL_TAKES_AT_MOST = timedelta(hours=1)
-"""Keys that expire sooner may be gone when the drill's server is asked; they are compared if they aren't."""
 
 
 class VerificationFailed(DamagedArchive):
@@ -78,7 +76,7 @@ def verify_archive(
         try:
             text = place.read(archive_id, MANIFEST_FILE)
             manifest = parse_manifest(text, keys.seal_keys, name=archive_id)
-            _verify_parts(_Verification(place, manifest, keys, now, deep, watch))
+            _verify_parts(_Verification(place, manifest, keys, deep, watch))
         except DamagedArchive:
             place.write_verification(archive_id, None)
             raise
@@ -94,25 +92,22 @@ class _Verification:
     place: Place
     manifest: Manifest
     keys: BackupKeys
-    now: datetime
     deep: DeepChecks | None
     watch: Watch | None
 
     def open(self, part: FilePart) -> AbstractContextManager[PlainPart]:
         return open_part(self.place, self.manifest.id, part, self.keys.identities, watch=self.watch)
 
-    @property
-    def lasting_from(self) -> int:
-        return int((self.now + DRILL_TAKES_AT_MOST).timestamp() * 1000)
-
 
 def _verify_parts(asked: _Verification) -> None:
-    failures: list[DamagedArchive | DamagedRdb | UnsupportedRdb] = []
+    failures: list[RefusedForSafety] = []
     messages: list[str] = []
     for part in asked.manifest.parts:
         try:
             _verify_part(asked, part)
-        except DAMAGE as error:
+        except WrongKey:
+            raise
+        except RefusedForSafety as error:
             failures.append(error)
             named = part.file in error.message
             messages.append(error.message if named else f"{part.file}: {error.message}")
@@ -137,16 +132,16 @@ def _verify_part(asked: _Verification, part: FilePart) -> None:
 
 
 def _verify_database(asked: _Verification, part: DatabasePart) -> None:
+    promised = DatabaseContent.of(part)
     with asked.open(part) as plain:
-        stored = read_database(plain, part, lasting_from=asked.lasting_from)
-    if difference := stored.all.difference(DatabaseContent.of(part)):
+        stored = read_database(plain, part)
+    if difference := stored.difference(promised):
         raise DamagedPart(f"{part.file} holds {difference}")
     if asked.deep is None:
         return
-    with asked.open(part) as plain, asked.deep.drill.reload(plain) as reloaded:
-        served = read_database(reloaded, part, lasting_from=asked.lasting_from)
-    # The server drops what has expired; where it dropped nothing, all is compared.
-    if served.all != stored.all and (difference := served.lasting.difference(stored.lasting)):
+    with asked.open(part) as plain, asked.deep.drill.reload(plain) as loaded:
+        served = read_database(loaded, part)
+    if difference := served.difference(promised):
         raise DamagedPart(f"a server that loaded {part.file} holds {difference}")
 
 

@@ -124,6 +124,19 @@ class DatabaseCatalog(_Row):
     security_levels: dict[str, SecurityLevel] = Field(min_length=1)
 
 
+class Volume(_Row):
+    """What an agent keeps on its data volume.
+
+    `rebuilt_from` is what the agent makes it from again, at a start and with no hand; None: from nothing,
+    so a backup takes it. `database` is the one whose data it belongs to: with the tier of that one it is
+    backed up.
+    """
+
+    holds: str = Field(min_length=1)
+    rebuilt_from: str | None = Field(min_length=1)
+    database: str
+
+
 class Agent(_Row):
     """One agent of the stack."""
 
@@ -133,6 +146,7 @@ class Agent(_Row):
     databases: dict[str, AccessRight]
     postgres: bool
     egress: bool
+    volume: Volume | None
     capabilities: Annotated[tuple[str, ...], BeforeValidator(_unique)]
 
 

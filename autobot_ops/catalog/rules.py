@@ -72,7 +72,7 @@ def _overlaps(catalog: DatabaseCatalog, place: Place) -> Iterator[Problem]:
 
 
 def agent_problems(catalog: AgentCatalog, databases: Mapping[str, object], place: Place) -> Iterator[Problem]:
-    """Names, ports and rights of the agents."""
+    """Names, ports, rights and volumes of the agents."""
     owner_of: dict[int, str] = {}
     for name, agent in catalog.agents.items():
         if name in RESERVED_USERS:
@@ -95,3 +95,10 @@ def agent_problems(catalog: AgentCatalog, databases: Mapping[str, object], place
                     f"agent '{name}' has a right on the unknown database '{database_name}'",
                     nearest(database_name, databases),
                 )
+        if agent.volume is not None and agent.volume.database not in agent.databases:
+            yield Problem(
+                place(("agents", name, "volume", "database")),
+                f"the volume of '{name}' belongs to '{agent.volume.database}', "
+                "which the agent has no right on",
+                f"Choose one of {', '.join(agent.databases)}.",
+            )

@@ -42,11 +42,16 @@ MONITOR = (
 BACKUP = ("+replconf", "+sync")
 """The replication stream and nothing else. It carries all data by nature: guard this password most."""
 
-MIGRATE = (*READS_EVERY_KEY, "+ping", "+move")
-"""Its only writing command is MOVE, which changes no value and overwrites none."""
+MIGRATE = (*READS_EVERY_KEY, "+ping", "+move", "+multi", "+exec")
+"""Its only writing command is MOVE, which changes no value and overwrites none.
+
+In the staging databases too: a restore of some keys exchanges them by MOVE, two in one transaction.
+"""
 
 RESTORE = (
     *READS_EVERY_KEY, "+ping", "+info", "+restore", "+flushdb", "+unlink",
+    # An exchange and its record in the ledger, the top database, are one transaction.
+    "+multi", "+exec",
     # A huge value is written piece by piece with its type's own commands.
     "+set", "+append", "+rpush", "+sadd", "+hset", "+zadd", "+pexpireat",
     "+xadd", "+xsetid", "+xgroup|create", "+xgroup|createconsumer", "+xclaim",
@@ -57,7 +62,8 @@ RESTORE = (
 def role_rules(catalogs: Catalogs, server_databases: int, *, database_rules: bool) -> Mapping[str, str]:
     """Rules of each role, to be applied to a user that has none.
 
-    `server_databases` is Redis' setting `databases`; the numbers above the catalog's are for staging.
+    `server_databases` is Redis' setting `databases`; the numbers above the catalog's are for staging, the
+    top one of them is the ledger of restores.
     Without database rules a connection that never selects works in database 0: there FLUSHDB of
     `restore` reaches `main`.
     """
@@ -68,7 +74,7 @@ def role_rules(catalogs: Catalogs, server_databases: int, *, database_rules: boo
         "operator": _rules(*OPERATOR, *everywhere(database_rules=database_rules)),
         "monitor": _rules(*MONITOR),
         "backup": _rules(*BACKUP),
-        "migrate": _rules(*MIGRATE, *selecting(numbers, database_rules=database_rules)),
+        "migrate": _rules(*MIGRATE, *selecting([*numbers, *staging[:-1]], database_rules=database_rules)),
         "restore": _rules(*RESTORE, *selecting(staging, database_rules=database_rules))
         + f" ({' '.join(swap_anywhere)})",
     }

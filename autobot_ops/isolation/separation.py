@@ -7,9 +7,10 @@ list of findings is the proof of separation that `inv database.check` prints.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from autobot_ops.catalog import Catalogs
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
@@ -38,13 +39,17 @@ class Finding:
 
 
 def judge_server(
-    state: ServerState, catalogs: Catalogs, user_changes: Iterable[Sequence[str]]
+    state: ServerState,
+    catalogs: Catalogs,
+    user_changes: Iterable[Sequence[str]],
+    restores: Mapping[int, str] = MappingProxyType({}),
 ) -> Iterator[Finding]:
     """Numbers, memory, eviction, alerts and access rules.
 
-    `user_changes` are the commands of `plan_user_changes`: what would make the users right.
+    `user_changes` are the commands of `plan_user_changes`: what would make the users right. `restores`
+    are the databases whose restore wasn't committed, by the numbers of staging that these keep.
     """
-    yield from _judge_numbers(state, catalogs)
+    yield from _judge_numbers(state, catalogs, restores)
     yield from _judge_memory(state)
     yield from _judge_alerts(state, catalogs)
     yield from _judge_users(user_changes)
@@ -76,17 +81,26 @@ def judge_keys(name: str, keys: Iterable[bytes], router: Router) -> Iterator[Fin
         yield Finding(severity, name, message, fix)
 
 
-def _judge_numbers(state: ServerState, catalogs: Catalogs) -> Iterator[Finding]:
+def _judge_numbers(state: ServerState, catalogs: Catalogs, restores: Mapping[int, str]) -> Iterator[Finding]:
     known = {row.number for row in catalogs.databases.values()}
     for number, figures in sorted(state.keyspace.items()):
-        if number in known:
+        if number in known or number == state.databases - 1:
+            # The top number is the ledger of restores.
             continue
-        if number > LAST_CATALOG_NUMBER:
+        if number in restores:
+            yield Finding(
+                Severity.WARNING,
+                f"number {number}",
+                f"{figures.keys} keys are kept of '{restores[number]}' as it was before a restore",
+                f"inv restore.commit {restores[number]} gives them up, inv restore.undo "
+                f"{restores[number]} takes them back.",
+            )
+        elif number > LAST_CATALOG_NUMBER:
             yield Finding(
                 Severity.WARNING,
                 f"number {number}",
                 f"a staging database holds {figures.keys} keys",
-                "A restore that was not finished leaves it: commit or undo the restore.",
+                "A restore that was not finished leaves it: inv restore.list clears it away.",
             )
         else:
             yield Finding(

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from autobot_ops.adapters.place import Place
 from autobot_ops.adapters.postgres_session import (
     PostgresUnreachable,
     StatementFailed,
@@ -24,6 +23,7 @@ from autobot_ops.adapters.postgres_session import (
     session,
 )
 from autobot_ops.adapters.process import CommandFailed
+from autobot_ops.adapters.runner import Runner
 from autobot_ops.backup.postgres_content import SETTINGS, PostgresContent, differences, read_content
 from autobot_ops.errors import ExternalCommandFailed, RefusedForSafety
 from autobot_ops.restore.postgres_renewal import renew
@@ -103,7 +103,7 @@ class PostgresRestore:
     Every method raises PostgresUnreachable and StatementFailed besides what it names.
     """
 
-    place: Place
+    runner: Runner
     live: str
     restore_id: str
 
@@ -132,11 +132,11 @@ class PostgresRestore:
             self._script(MAINTENANCE, _CREATE, staged=self.staged, live=self.live)
             self._load(dump)
             self._compare(expected)
-            run_script(self.place, self.staged, "ANALYZE;")
+            run_script(self.runner, self.staged, "ANALYZE;")
             # Rights, and settings per role, as every start of the container makes them.
-            self.place.query("apply-roles", self.staged)
+            self.runner.query("apply-roles", self.staged)
         except BaseException:
-            _drop_if_reachable(self.place, self.staged)
+            _drop_if_reachable(self.runner, self.staged)
             raise
 
     def exchange(self) -> None:
@@ -145,19 +145,19 @@ class PostgresRestore:
         Whoever is connected is disconnected. Those who write must have stopped before, or what they wrote
         in the last moment goes unseen by `renew`. Raises FormerKept and RightsDiffer, before anything.
         """
-        if kept := [name for name in formers(self.place, self.live) if name != self.former]:
+        if kept := [name for name in formers(self.runner, self.live) if name != self.former]:
             raise FormerKept(
                 f"'{kept[0]}' is still kept from an earlier restore",
                 hint="inv restore.commit drops it, inv restore.undo takes it back.",
             )
-        with session(self.place, MAINTENANCE) as server:
+        with session(self.runner, MAINTENANCE) as server:
             rights = [server.ask(_RIGHTS.format(name=name)) for name in (self.live, self.staged)]
         if rights[0] != rights[1]:
             raise RightsDiffer(
                 f"'{self.staged}' has other rights than '{self.live}'",
                 hint="Nothing was exchanged. inv up brings the container up to date; then restore again.",
             )
-        renew(self.place, self.staged, replaces=self.live)
+        renew(self.runner, self.staged, replaces=self.live)
         self._swap(incoming=self.staged, outgoing=self.former)
 
     def undo(self) -> None:
@@ -165,21 +165,21 @@ class PostgresRestore:
 
         Raises NothingKept. What was written since the exchange is lost.
         """
-        if self.former not in formers(self.place, self.live):
+        if self.former not in formers(self.runner, self.live):
             raise NothingKept(
                 f"there is no '{self.former}' to take back", hint="inv restore.list says what can be undone."
             )
-        renew(self.place, self.former, replaces=self.live)
+        renew(self.runner, self.former, replaces=self.live)
         self._swap(incoming=self.former, outgoing=self.staged)
-        drop(self.place, self.staged)
+        drop(self.runner, self.staged)
 
     def commit(self) -> None:
         """Drop the former database, and the staged one if it was never exchanged. Idempotent."""
-        drop(self.place, self.former)
-        drop(self.place, self.staged)
+        drop(self.runner, self.former)
+        drop(self.runner, self.staged)
 
     def _check_room(self, expected: PostgresContent) -> None:
-        with session(self.place, MAINTENANCE) as server:
+        with session(self.runner, MAINTENANCE) as server:
             folder = server.ask("SELECT to_json(current_setting('data_directory'))")
             version = server.ask("SELECT to_json(current_setting('server_version'))")
         if _major(str(version)) < _major(expected.server_version):
@@ -187,7 +187,7 @@ class PostgresRestore:
                 f"the dump is of PostgreSQL {expected.server_version} and the server is {version}",
                 hint="Restore it into a server of at least that version.",
             )
-        answer = self.place.query("df", "--block-size=1", "--output=avail", str(folder))
+        answer = self.runner.query("df", "--block-size=1", "--output=avail", str(folder))
         available = int(answer.split()[-1])
         needed = expected.size + min(expected.size, WAL_AT_MOST) + DISK_MARGIN
         if available < needed:
@@ -199,7 +199,9 @@ class PostgresRestore:
 
     def _load(self, dump: Iterable[bytes]) -> None:
         try:
-            self.place.feed(dump, "pg_restore", "--exit-on-error", "--no-password", f"--dbname={self.staged}")
+            self.runner.feed(
+                dump, "pg_restore", "--exit-on-error", "--no-password", f"--dbname={self.staged}"
+            )
         except CommandFailed as error:
             named = explained(error, self.staged)
             if isinstance(named, PostgresUnreachable):
@@ -210,7 +212,7 @@ class PostgresRestore:
             ) from error
 
     def _compare(self, expected: PostgresContent) -> None:
-        with session(self.place, self.staged) as staged:
+        with session(self.runner, self.staged) as staged:
             staged.do(f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {SETTINGS}")
             found = differences(expected, read_content(staged, self.staged))
         if found:
@@ -233,38 +235,38 @@ class PostgresRestore:
 
     def _script(self, database: str, script: str, **variables: str) -> None:
         names = "".join(f"\\set {name} {value}\n" for name, value in variables.items())
-        run_script(self.place, database, names + script)
+        run_script(self.runner, database, names + script)
 
 
-def formers(place: Place, live: str) -> list[str]:
+def formers(runner: Runner, live: str) -> list[str]:
     """Former databases that are kept, by name."""
-    return _named(place, f"{live}_former_")
+    return _named(runner, f"{live}_former_")
 
 
-def clear_staged(place: Place, live: str) -> list[str]:
+def clear_staged(runner: Runner, live: str) -> list[str]:
     """Drop what restores that were broken off have left; the names. No restore may be under way."""
-    left = _named(place, f"{live}_restore_")
+    left = _named(runner, f"{live}_restore_")
     for name in left:
-        drop(place, name)
+        drop(runner, name)
     return left
 
 
-def drop(place: Place, database: str) -> None:
+def drop(runner: Runner, database: str) -> None:
     """Drop a database, whoever is connected to it; nothing happens where there is none."""
-    run_script(place, MAINTENANCE, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE);')
+    run_script(runner, MAINTENANCE, f'DROP DATABASE IF EXISTS "{database}" WITH (FORCE);')
 
 
-def _named(place: Place, prefix: str) -> list[str]:
-    with session(place, MAINTENANCE) as server:
+def _named(runner: Runner, prefix: str) -> list[str]:
+    with session(runner, MAINTENANCE) as server:
         names = server.ask(_NAMED.format(prefix=prefix))
     assert isinstance(names, list)  # noqa: S101 - the statement makes one
     return [str(name) for name in names]
 
 
-def _drop_if_reachable(place: Place, database: str) -> None:
+def _drop_if_reachable(runner: Runner, database: str) -> None:
     # Behind an error that matters more than this one; the next restore clears what is left.
     with suppress(ExternalCommandFailed, PostgresUnreachable):
-        drop(place, database)
+        drop(runner, database)
 
 
 def _major(version: str) -> int:

@@ -11,8 +11,8 @@ Two things outlive an exchange: identifiers that were given out, and the knowled
 
 from __future__ import annotations
 
-from autobot_ops.adapters.place import Place
 from autobot_ops.adapters.postgres_session import run_script, session
+from autobot_ops.adapters.runner import Runner
 from autobot_ops.backup.postgres_content import sequence_names
 
 _REACHED = "SELECT to_json(last_value) FROM {name}"
@@ -33,25 +33,25 @@ COMMIT;
 """
 
 
-def renew(place: Place, database: str, *, replaces: str) -> None:
+def renew(runner: Runner, database: str, *, replaces: str) -> None:
     """Prepare `database`, which nobody uses yet. Nobody may be writing to the other one. Idempotent.
 
     Raises PostgresUnreachable and StatementFailed; the other database is only read.
     """
-    with session(place, replaces) as former:
+    with session(runner, replaces) as former:
         reached = {name: former.ask(_REACHED.format(name=name)) for name in sequence_names(former)}
-    with session(place, database) as incoming:
+    with session(runner, database) as incoming:
         for name in sequence_names(incoming):
             if name in reached:
                 incoming.ask(_RAISE.format(name=name, literal=name.replace("'", "''"), reached=reached[name]))
         has_entries = incoming.ask(_HAS_ENTRIES)
     if has_entries:
-        forget_mirror(place, database)
+        forget_mirror(runner, database)
 
 
-def forget_mirror(place: Place, database: str) -> None:
+def forget_mirror(runner: Runner, database: str) -> None:
     """Have the knowledge agent write its copies in Redis anew.
 
     Also for when Redis' database `knowledge` was restored and PostgreSQL was not.
     """
-    run_script(place, database, _FORGET_MIRROR)
+    run_script(runner, database, _FORGET_MIRROR)

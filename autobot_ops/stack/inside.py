@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from autobot_ops.adapters.place import Place
+from autobot_ops.adapters.runner import Runner
 from autobot_ops.stack.stack import Stack
 
 SECONDS = 30
 
 
-def place_inside(stack: Stack, service: str) -> Place:
-    """The service's running container as a place for programs."""
+def runner_inside(stack: Stack, service: str) -> Runner:
+    """Runs programs in the service's running container."""
     compose = stack.compose_for_looking()
     command = compose.command("exec", "--no-TTY", service)
-    return Place(tuple(command), compose.environment, compose.root)
+    return Runner(tuple(command), compose.environment, compose.root)
 
 
 def run_inside(stack: Stack, service: str, *command: str, input_text: str | None = None) -> str:
@@ -20,4 +20,4 @@ def run_inside(stack: Stack, service: str, *command: str, input_text: str | None
 
     Raises ExternalCommandFailed, also when it fails or takes longer than SECONDS.
     """
-    return place_inside(stack, service).query(*command, input_text=input_text, timeout=SECONDS)
+    return runner_inside(stack, service).query(*command, input_text=input_text, timeout=SECONDS)

@@ -10,6 +10,7 @@ from autobot_ops.catalog.routing import make_router
 from autobot_ops.errors import PartlyDone, ServiceUnreachable
 from autobot_ops.isolation.observation import observe, sample_keys, walk_keys
 from autobot_ops.isolation.separation import Finding, judge_keys, judge_server
+from autobot_ops.restore.ledger import kept_by_restores
 from autobot_ops.stack.stack import Stack
 from autobot_ops.stack.users import plan_users
 
@@ -47,7 +48,8 @@ def check_separation(stack: Stack, *, full: bool = False) -> SeparationReport:
     """
     dial = dialer(stack, "operator")
     state = observe(dial)
-    findings = list(judge_server(state, stack.catalogs, plan_users(stack)))
+    restores = kept_by_restores(dial, state.databases - 1)
+    findings = list(judge_server(state, stack.catalogs, plan_users(stack), restores))
     router = make_router(stack.catalogs.databases)
     looked_at = 0
 

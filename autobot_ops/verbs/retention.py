@@ -68,6 +68,7 @@ def prune(context: Context, dry_run: bool = False, yes: bool = False, json: bool
 @task(
     help={
         "at": "time of day for the backup, as 03:00",
+        "user": "whom the timers run as; otherwise whom the stack's files belong to",
         "cron": "lines for a crontab in place of systemd units",
         "into": "write the systemd units into this folder",
         "json": "print one JSON document",
@@ -75,7 +76,12 @@ def prune(context: Context, dry_run: bool = False, yes: bool = False, json: bool
 )
 @verb
 def schedule(
-    context: Context, at: str = "03:00", cron: bool = False, into: str = "", json: bool = False
+    context: Context,
+    at: str = "03:00",
+    user: str = "",
+    cron: bool = False,
+    into: str = "",
+    json: bool = False,
 ) -> None:
     """Show what is due, and print timers that back up, prune and drill by themselves."""
     import os
@@ -83,7 +89,7 @@ def schedule(
     from pathlib import Path
 
     from autobot_ops import frontend
-    from autobot_ops.adapters.process_identity import user_name
+    from autobot_ops.adapters.process_identity import owner_of
     from autobot_ops.backup.timer import Timetable, parse_time, render_cron, render_timer
     from autobot_ops.settings import overriding_variables
     from autobot_ops.stack.retention import stack_schedule
@@ -91,7 +97,7 @@ def schedule(
     stack = current_stack()
     timetable = Timetable(
         project=stack.settings.project,
-        user=user_name(),
+        user=user or owner_of(stack.settings.project_state_dir),
         folder=ROOT,
         inv=Path(sys.executable).with_name("inv"),
         at=parse_time(at),

@@ -60,7 +60,7 @@ class Oracle:
             return {self.catalogs.databases[name].number for name in granted}
         return {
             OPERATOR: set(range(self.server_databases)),
-            MIGRATE: set(self.catalog_numbers),
+            MIGRATE: {*self.catalog_numbers, *range(FIRST_STAGING_NUMBER, self.server_databases - 1)},
             RESTORE: set(range(FIRST_STAGING_NUMBER, self.server_databases)),
         }.get(user, set())
 

@@ -111,6 +111,19 @@ def test_refuses_rights_on_an_unknown_database(project: Path) -> None:
     assert error.hint == "Did you mean 'workflows'?"
 
 
+def test_refuses_a_volume_that_belongs_to_a_database_the_agent_has_no_right_on(project: Path) -> None:
+    line = edit(project, AGENTS_FILE, "      database: vectors", "      database: sessions")
+    error = refusal(project)
+    expected = "the volume of 'rag' belongs to 'sessions', which the agent has no right on"
+    assert error.message == f"{AGENTS_FILE}:{line}: {expected}"
+    assert error.hint.startswith("Choose one of knowledge, prompts, ")
+
+
+def test_refuses_an_agent_that_does_not_say_what_its_volume_holds(project: Path) -> None:
+    edit(project, AGENTS_FILE, "      rebuilt_from: PostgreSQL\n", "")
+    assert "'rebuilt_from'" in refusal(project).message
+
+
 def test_refuses_an_unknown_right(project: Path) -> None:
     edit(project, AGENTS_FILE, "workflows: read-write", "workflows: all")
     assert (

@@ -42,9 +42,9 @@ def test_a_healthy_server_has_no_findings(catalogs: Catalogs) -> None:
             "4 keys in a database that the catalog",
         ),
         (
-            {"keyspace": {31: KeyspaceFigures(4, 0)}},
+            {"keyspace": {30: KeyspaceFigures(4, 0)}},
             "warning",
-            "number 31",
+            "number 30",
             "a staging database holds 4 keys",
         ),
         ({"maxmemory": 0}, "error", "server", "maxmemory is not set"),
@@ -65,6 +65,18 @@ def test_finds(
     assert (finding.severity, finding.subject) == (severity, subject)
     assert finding.message.startswith(message)
     assert finding.fix
+
+
+def test_names_the_restore_that_keeps_a_staging_database(catalogs: Catalogs) -> None:
+    state = dataclasses.replace(HEALTHY, keyspace={16: KeyspaceFigures(4, 0)})
+    (finding,) = judge_server(state, catalogs, (), {16: "sessions"})
+    assert "'sessions'" in finding.message
+    assert "inv restore.undo sessions" in finding.fix
+
+
+def test_the_ledger_of_restores_is_no_staging_database(catalogs: Catalogs) -> None:
+    state = dataclasses.replace(HEALTHY, keyspace={31: KeyspaceFigures(1, 0)})
+    assert not list(judge_server(state, catalogs, ()))
 
 
 def test_a_user_with_other_rights_and_an_unknown_user_are_found(catalogs: Catalogs) -> None:

@@ -1,4 +1,4 @@
-"""A place where programs run: this host, or a container, seen as the words before a command."""
+"""Where programs run: on this host, or in a container, seen as the words before a command."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from autobot_ops.adapters import process
 
 
 @dataclass(frozen=True)
-class Place:
+class Runner:
     """Without words before the command it is this host. `env` and `cwd` are those of the host's process.
 
     Every method raises ExternalCommandFailed as `process` does.

@@ -1,0 +1,43 @@
+"""What a restore needs of an archive: one database's plain RDB, as often as it is read, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from autobot_ops.rdb.window import Source
+
+
+class PartFigures(Protocol):
+    """What a manifest says of a database; `backup.manifest.DatabasePart` is one."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the catalog."""
+
+    @property
+    def keys(self) -> int:
+        """All keys, those with expiry included."""
+
+    @property
+    def keys_with_expiry(self) -> int:
+        """Keys with a time to live."""
+
+    @property
+    def bytes(self) -> int:
+        """Size of the plain RDB file."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text of a `rdb.fingerprint.Fingerprint`."""
+
+
+@dataclass(frozen=True)
+class ArchivePart:
+    """One database in one archive. `open` gives the plain RDB from its beginning, each time it is called."""
+
+    archive: str
+    figures: PartFigures
+    open: Callable[[], AbstractContextManager[Source]]
