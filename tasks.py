@@ -11,8 +11,8 @@ from autobot_ops.verbs import (
     images,
     journal,
     lifecycle,
-    retention,
     restore,
+    retention,
     secrets,
 )
 
