@@ -128,11 +128,15 @@ def _restore_all(stack: Stack, before: datetime | None, *, dry_run: bool, json: 
 def restore_commit(context: Context, database: str, json: bool = False, yes: bool = False) -> None:
     """Give up what a restored database held before."""
     from autobot_ops import frontend
-    from autobot_ops.restore.restoring import commit, recover
+    from autobot_ops.restore.restoring import commit, find_open, recover
     from autobot_ops.stack.restore import alone
 
     with alone(current_stack()) as server:
+        if context.config.run.dry:
+            frontend.result(f"would give up staging {find_open(server, database).kept_in}")
+            return
         _say_recovered(recover(server))
+        find_open(server, database)
         frontend.confirm(f"give up what '{database}' held before its restore, for good?", assume_yes=yes)
         record = commit(server, database)
     if json:
@@ -147,11 +151,15 @@ def restore_commit(context: Context, database: str, json: bool = False, yes: boo
 def restore_undo(context: Context, database: str, json: bool = False, yes: bool = False) -> None:
     """Put back what a restored database held before, and give up what was restored."""
     from autobot_ops import frontend
-    from autobot_ops.restore.restoring import recover, undo
+    from autobot_ops.restore.restoring import find_open, recover, undo
     from autobot_ops.stack.restore import alone
 
     with alone(current_stack()) as server:
+        if context.config.run.dry:
+            frontend.result(f"would put back staging {find_open(server, database).kept_in}")
+            return
         _say_recovered(recover(server))
+        find_open(server, database)
         question = f"give up the restored '{database}', with all that was written to it since?"
         frontend.confirm(question, assume_yes=yes)
         record = undo(server, database)
@@ -170,13 +178,21 @@ def restore_list(context: Context, json: bool = False) -> None:
     from autobot_ops.stack.restore import alone
 
     with alone(current_stack()) as server:
-        _say_recovered(recover(server))
+        if not context.config.run.dry:
+            _say_recovered(recover(server))
         records = list_restores(server)
     if json:
         frontend.emit_json({"restores": [asdict(record) for record in records]})
         return
     rows = [
-        (each.database, each.match or "", each.archive, f"{each.keys:,}", each.exchanged_at, each.kept_in)
+        (
+            each.database,
+            each.match or "",
+            each.archive,
+            f"{each.keys:,}",
+            each.exchanged_at or each.state,
+            each.kept_in,
+        )
         for each in records
     ]
     if rows:
