@@ -121,9 +121,6 @@ def _attempt(
             undone.enter_context(ArchiveDraft(place, planned, taken_at, sealing.recipients))
             for planned in plan
         ]
-        # First what can be refused quickly; its moment is a few seconds before that of the stream.
-        for draft in drafts:
-            _add_other_parts(draft, sources)
         described = sources.describe_server()
         where = {each.number: (draft, each.name) for draft in drafts for each in draft.planned.databases}
         takes_instance = next((draft for draft in drafts if draft.planned.instance), None)
@@ -135,6 +132,9 @@ def _attempt(
                 takes_instance.open_instance if takes_instance else None,
                 progress=progress,
             )
+        # After the stream: a row without its copy in Redis is mended by the agent, the reverse isn't.
+        for draft in drafts:
+            _add_other_parts(draft, sources)
         server = Server(
             version=described.version,
             run_id=described.run_id,

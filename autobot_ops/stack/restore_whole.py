@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from autobot_ops.adapters import process
-from autobot_ops.backup.manifest import FilePart
+from autobot_ops.backup.manifest import DatabasePart, FilePart
 from autobot_ops.backup.parts import open_part
 from autobot_ops.rdb.fingerprint import Fingerprinter
 from autobot_ops.restore.archive import ArchivePart, PlainFile
@@ -43,7 +43,7 @@ Say = Callable[[str], object]
 class WholePlan:
     """Which archive each database comes from; `missing` are databases of which there is none."""
 
-    choices: dict[str, Choice]
+    choices: dict[str, Choice[DatabasePart]]
     missing: tuple[str, ...]
 
     @property
@@ -79,7 +79,7 @@ def restore_whole(stack: Stack, plan: WholePlan, say: Say) -> dict[str, int]:
     with ExitStack() as held:
         held.enter_context(restoring_alone(stack.settings.project_state_dir))
         for choice in plan.choices.values():
-            held.enter_context(place_of(stack, choice).reading(choice.archive.id))
+            held.enter_context(place_of(stack, choice.archive).reading(choice.archive.id))
         held.enter_context(_agents_stopped(stack, compose))
         _start(stack, compose)
         refuse_keys(restore_server(stack).observe())
@@ -124,8 +124,8 @@ def _install(
 def _parts(stack: Stack, plan: WholePlan) -> tuple[list[WholePart], PlainFile | None, bytes]:
     keys = stack_keys(stack)
 
-    def opener(choice: Choice, part: FilePart) -> PlainFile:
-        place = place_of(stack, choice)
+    def opener(choice: Choice[DatabasePart], part: FilePart) -> PlainFile:
+        place = place_of(stack, choice.archive)
         return lambda: open_part(place, choice.archive.id, part, keys.identities)
 
     parts, headers, instance = [], [b""], None
