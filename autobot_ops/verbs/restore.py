@@ -169,7 +169,7 @@ def _restore_all(stack: Stack, before: datetime | None, *, dry_run: bool, json: 
 def restore_commit(context: Context, name: str, json: bool = False, yes: bool = False) -> None:
     """Give up what was there before a restore."""
     from autobot_ops import frontend
-    from autobot_ops.restore.restoring import commit, recover
+    from autobot_ops.restore.restoring import commit, find_open, recover
     from autobot_ops.stack.restore import alone
     from autobot_ops.stack.restore_beside import commit_beside, full_name
 
@@ -177,6 +177,9 @@ def restore_commit(context: Context, name: str, json: bool = False, yes: bool = 
     question = f"give up what '{name}' held before its restore, for good?"
     if name not in stack.catalogs.databases:
         beside = full_name(stack, name)
+        if context.config.run.dry:
+            frontend.result(f"would give up what {beside} held before its restore")
+            return
         frontend.confirm(question, assume_yes=yes)
         ended = commit_beside(stack, beside)
         if json:
@@ -185,7 +188,11 @@ def restore_commit(context: Context, name: str, json: bool = False, yes: bool = 
             frontend.result(f"{beside} stays as it was restored")
         return
     with alone(stack) as server:
+        if context.config.run.dry:
+            frontend.result(f"would give up staging {find_open(server, name).kept_in}")
+            return
         _say_recovered(recover(server))
+        find_open(server, name)
         frontend.confirm(question, assume_yes=yes)
         record = commit(server, name)
     if json:
@@ -200,7 +207,7 @@ def restore_commit(context: Context, name: str, json: bool = False, yes: bool = 
 def restore_undo(context: Context, name: str, json: bool = False, yes: bool = False) -> None:
     """Put back what was there before a restore, and give up what was restored."""
     from autobot_ops import frontend
-    from autobot_ops.restore.restoring import recover, undo
+    from autobot_ops.restore.restoring import find_open, recover, undo
     from autobot_ops.stack.restore import alone, exchanged
     from autobot_ops.stack.restore_beside import full_name, undo_beside
 
@@ -208,6 +215,9 @@ def restore_undo(context: Context, name: str, json: bool = False, yes: bool = Fa
     question = f"give up the restored '{name}', with all that was written to it since?"
     if name not in stack.catalogs.databases:
         beside = full_name(stack, name)
+        if context.config.run.dry:
+            frontend.result(f"would put back what {beside} held before its restore")
+            return
         frontend.confirm(question, assume_yes=yes)
         with frontend.progress("", ("service", "state")) as progress:
             ended = undo_beside(
@@ -219,7 +229,11 @@ def restore_undo(context: Context, name: str, json: bool = False, yes: bool = Fa
             frontend.result(f"{beside} is what it was before its restore")
         return
     with alone(stack) as server:
+        if context.config.run.dry:
+            frontend.result(f"would put back staging {find_open(server, name).kept_in}")
+            return
         _say_recovered(recover(server))
+        find_open(server, name)
         frontend.confirm(question, assume_yes=yes)
         record = undo(server, name)
         exchanged(stack, name)
@@ -240,14 +254,22 @@ def restore_list(context: Context, json: bool = False) -> None:
 
     stack = current_stack()
     with alone(stack) as server:
-        _say_recovered(recover(server))
+        if not context.config.run.dry:
+            _say_recovered(recover(server))
         records = list_restores(server)
     beside = open_restores(stack)
     if json:
         frontend.emit_json({"restores": [*map(asdict, records), *map(asdict, beside)]})
         return
     rows: list[tuple[object, ...]] = [
-        (each.database, each.match or "", each.archive, f"{each.keys:,}", each.exchanged_at, each.kept_in)
+        (
+            each.database,
+            each.match or "",
+            each.archive,
+            f"{each.keys:,}",
+            each.exchanged_at or each.state,
+            each.kept_in,
+        )
         for each in records
     ]
     rows += [(each.name, "", "", "", each.id, "beside it") for each in beside]
