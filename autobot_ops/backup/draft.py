@@ -14,7 +14,7 @@ from typing import Any, Self
 from pyrage import x25519
 
 from autobot_ops.backup.archive_writer import ArchiveWriter
-from autobot_ops.backup.database_content import read_database
+from autobot_ops.backup.database_content import DatabaseContent, read_database
 from autobot_ops.backup.errors import DamagedPart
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.local_place import LocalPlace
@@ -161,9 +161,13 @@ class ArchiveDraft:
     def _read_back(self, planned: PlannedDatabase, copied: CopiedStream) -> DatabasePart:
         """The row of a database, its fingerprint from the file that was written: that proves the file too."""
         part = FilePart(**self._finish(_database_file(planned.name)))
-        with open_part(self._writer, self.id, part, self._sealing.keys.identities) as plain:
-            content = read_database(plain, planned.number, what=part.file)
         streamed = copied.databases[planned.number]
+        with open_part(self._writer, self.id, part, self._sealing.keys.identities) as plain:
+            if streamed.fingerprint is None:
+                content = read_database(plain, planned.number, what=part.file)
+            else:
+                plain.read_rest()
+                content = DatabaseContent(streamed.keys, streamed.keys_with_expiry, str(streamed.fingerprint))
         if (content.keys, content.keys_with_expiry) != (streamed.keys, streamed.keys_with_expiry):
             raise DamagedPart(f"{part.file} holds {content.keys} keys instead of {streamed.keys}")
         return DatabasePart(**dict(part), name=planned.name, number=planned.number, **asdict(content))
