@@ -12,19 +12,28 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyrage
 import redis
 
+from autobot_ops.backup.draft import Origin, Sealing
+from autobot_ops.backup.key_file import make_key_file, parse_recipients
+from autobot_ops.backup.local_place import LocalPlace
+from autobot_ops.backup.manifest import RebuiltVolume, VolumeContent
+from autobot_ops.backup.plan import PlannedArchive, PlannedDatabase
+from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import copy_stream
-from autobot_ops.rdb.splitter import Splitter
+from autobot_ops.backup.taking import ServerState, take_archives
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 
 DATABASES = range(11)
+# Of the benchmark's keys, only those of streams begin with an e.
+_NO_STREAMS = "[^e]*"
 _BATCH = 500
 
 
@@ -64,25 +73,70 @@ class Folder:
         os.close(descriptor)
 
 
-def ours(port: int, folder: Path, *, sealed: bool = True) -> None:
-    """What `inv backup --all` does with the stream."""
+def ours(port: int, folder: Path) -> None:
+    """All that `inv backup --all` does with Redis: stream, seal, read back with fingerprints, commit."""
+    place = LocalPlace(folder / "archives")
+    keys = make_key_file(folder / "key")
+    plan = [
+        PlannedArchive(
+            "all", tuple(PlannedDatabase(f"db{n}", n, encrypted=True) for n in DATABASES), complete=True
+        )
+    ]
+    with place.lock():
+        take_archives(
+            plan,
+            OneServer(port),
+            place,
+            Sealing(keys, parse_recipients([keys.recipient])),
+            Origin("benchmark", "0", "0" * 64),
+            now=lambda: datetime.now(UTC),
+        )
+
+
+class OneServer:
+    """A Redis without a stack around it; see taking.Sources."""
+
+    postgres_database = ""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+
+    def describe_server(self) -> ServerState:
+        """Not of interest here."""
+        return ServerState("", "", "", 0)
+
+    def open_stream(self) -> ReplicationStream:
+        """Its stream."""
+        return ReplicationStream(Endpoint("127.0.0.1", self._port))
+
+    def dump_postgres(self, writer: SealingWriter) -> PostgresContent:
+        """There is none."""
+        raise NotImplementedError
+
+    def volumes(self, tier: str) -> Sequence[str]:
+        """There are none."""
+        return ()
+
+    def rebuilt_volumes(self, tier: str) -> Sequence[RebuiltVolume]:
+        """There are none."""
+        return ()
+
+    def archive_volume(self, service: str, writer: SealingWriter) -> VolumeContent:
+        """There are none."""
+        raise NotImplementedError
+
+
+def stream_only(port: int, folder: Path, *, sealed: bool = True) -> None:
+    """As long as the server is busy with it: the stream, split into sealed files."""
     outputs = Folder(folder, sealed=sealed)
     with ReplicationStream(Endpoint("127.0.0.1", port)) as stream:
         copy_stream(stream, DATABASES, outputs.open, outputs.open_instance)
     outputs.finish()
 
 
-def ours_plain(port: int, folder: Path) -> None:
+def stream_plain(port: int, folder: Path) -> None:
     """The same into plain files."""
-    ours(port, folder, sealed=False)
-
-
-def ours_without_fingerprint(port: int, folder: Path) -> None:
-    """The same, sealed, without fingerprints."""
-    outputs = Folder(folder, sealed=True)
-    with ReplicationStream(Endpoint("127.0.0.1", port)) as stream:
-        Splitter(stream, outputs.open, outputs.open_instance).run()
-    outputs.finish()
+    stream_only(port, folder, sealed=False)
 
 
 def redis_cli(port: int, folder: Path) -> None:
@@ -178,12 +232,14 @@ def _flush(client: Any, number: int) -> None:
 
 
 def redis_dump_load(port: int, folder: Path) -> None:
-    """The package of that name, from the environment that `REDIS_DUMP_LOAD` names; one database at a time."""
+    """The package's program, which `REDIS_DUMP_LOAD` names: all but the streams, which it can't do."""
     for number in DATABASES:
         _run(
             os.environ["REDIS_DUMP_LOAD"],
             "-p",
             str(port),
+            "-k",
+            _NO_STREAMS,
             "-d",
             str(number),
             "-o",
@@ -212,12 +268,12 @@ def _note_peak(process_id: int) -> None:
 
 ARMS: dict[str, Callable[[int, Path], None]] = {
     "redis-cli --rdb": redis_cli,
-    "ours": ours,
-    "ours, neither compressed nor encrypted": ours_plain,
-    "ours, without fingerprint": ours_without_fingerprint,
+    "ours, committed and verified": ours,
+    "ours, the stream": stream_only,
+    "ours, the stream, neither compressed nor encrypted": stream_plain,
     "SCAN + DUMP": scan_and_dump,
     "temporary replica": temporary_replica,
-    "redis-dump-load": redis_dump_load,
+    "redis-dump-load, without streams": redis_dump_load,
 }
 
 

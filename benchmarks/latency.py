@@ -6,14 +6,17 @@ Counted from the moment when a request was due, so a stall counts for every requ
 from __future__ import annotations
 
 import multiprocessing
+import select
 import socket
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 REQUESTS_A_SECOND = 1000
+_ANSWER = b"$-1\r\n"
 _REQUEST = b"*2\r\n$3\r\nGET\r\n$7\r\nnothing\r\n"
 
 
@@ -48,16 +51,23 @@ def others(port: int, rate: int = REQUESTS_A_SECOND) -> Iterator[Latency]:
 
 def _ask(port: int, rate: int, control: Connection) -> None:
     waited: list[float] = []
+    under_way: deque[float] = deque()
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         control.send("ready")
         due = time.perf_counter()
-        while not control.poll():
-            due += 1 / rate
-            ahead = due - time.perf_counter()
-            if ahead > 0:
-                time.sleep(ahead)
-            connection.sendall(_REQUEST)
-            connection.recv(64)
-            waited.append(time.perf_counter() - due)
+        rest = 0
+        while True:
+            now = time.perf_counter()
+            if now >= due:
+                # Whether or not the one before was answered: others don't wait for each other.
+                connection.sendall(_REQUEST)
+                under_way.append(due)
+                due += 1 / rate
+            elif select.select([connection], [], [], due - now)[0]:
+                answers, rest = divmod(rest + len(connection.recv(64 * 1024)), len(_ANSWER))
+                now = time.perf_counter()
+                waited += [now - under_way.popleft() for _ in range(answers)]
+            if len(waited) % 100 == 0 and control.poll():
+                break
     control.send(waited)

@@ -58,11 +58,11 @@ def target_of(key: bytes) -> int:
 
 def ours(port: int, _other: int, folder: Path) -> Metrics:
     """All of it: safety archive, plan, moves, sweep, verification."""
-    from autobot_ops.backup.draft import Origin
+    from autobot_ops.backup.draft import Origin, Sealing
     from autobot_ops.backup.key_file import make_key_file, parse_recipients
     from autobot_ops.backup.local_place import LocalPlace
     from autobot_ops.backup.plan import backed_up_tiers, plan_backup
-    from autobot_ops.backup.taking import Sealing, take_archives
+    from autobot_ops.backup.taking import take_archives
     from autobot_ops.migration.pace import Pace
     from autobot_ops.migration.planning import PlanMaker, Purpose
     from autobot_ops.migration.running import Run

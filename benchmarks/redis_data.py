@@ -66,7 +66,7 @@ class Values:
             case kind if kind < 24:
                 yield "ZADD", f"zset:{name}", *(part for each in some for part in (chooser.random(), each))
             case _:
-                yield from self._stream(f"stream:{name}", some)
+                yield from self._stream(f"events:{name}", some)
 
     def _stream(self, key: str, some: list[str]) -> Iterator[Command]:
         for at, each in enumerate(some, start=1_700_000_000_000):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from autobot_ops.backup.durable_files import (
     NewFile,
@@ -67,6 +67,21 @@ class ArchiveWriter:
                 self._folders.add(path.parent)
             self._parts[file] = opened = NewFile(path)
         return opened
+
+    @property
+    def name(self) -> str:
+        """Of the place, for whom the written parts are read back by; see places.Readable."""
+        return self._place.name
+
+    @property
+    def address(self) -> str:
+        """Of the place."""
+        return self._place.address
+
+    def open(self, archive_id: str, file: str) -> BinaryIO:
+        """A finished part, to be read back and closed."""
+        with self._storing(f"can't be read back: {file}"):
+            return (self._partial / file).open("rb")
 
     def finish_part(self, file: str) -> None:
         """Have a part on the disk. `commit` does it for those that were not."""

@@ -8,14 +8,12 @@ proved isn't sent again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
 from pathlib import Path
 
 from autobot_ops.backup.bucket import BucketPlace
 from autobot_ops.backup.durable_files import NewFile, storing
 from autobot_ops.backup.errors import DamagedPart, StorageFailed
 from autobot_ops.backup.key_file import BackupKeys
-from autobot_ops.backup.listing import moment_and_tier
 from autobot_ops.backup.manifest import MANIFEST_FILE, FilePart, parse_manifest
 from autobot_ops.backup.marks import VerificationMark, read_mark, write_mark
 from autobot_ops.backup.places import Place, Watch
@@ -47,20 +45,6 @@ def copy_archive(
         mark = read_mark(source, archive_id, text)
         if mark is not None:
             write_mark(target, _best(mark, read_mark(target, archive_id, text)))
-
-
-def pending_copies(source_ids: Collection[str], target_ids: Collection[str]) -> list[str]:
-    """Archives that should be copied still: of each tier those newer than the newest that is there. Pure.
-
-    Older ones were given up there, or never wanted; where a tier has none, its newest goes.
-    """
-    newest = {moment_and_tier(each)[1]: each for each in sorted(target_ids)}
-    first = {moment_and_tier(each)[1]: each for each in sorted(source_ids)}
-    return [
-        each
-        for each in sorted(source_ids)
-        if each not in target_ids and each >= newest.get(tier := moment_and_tier(each)[1], first[tier])
-    ]
 
 
 def fetch_part(source: Place, archive_id: str, part: FilePart, path: Path) -> None:

@@ -35,16 +35,16 @@ class DatabaseContent:
         return ""
 
 
-def read_database(source: Source, part: DatabasePart) -> DatabaseContent:
-    """Read an RDB to its end.
+def read_database(source: Source, number: int, *, what: str) -> DatabaseContent:
+    """Read an RDB to its end; `what` is for errors.
 
-    Raises DamagedPart where another database than the part's holds keys, and what autobot_ops.rdb raises.
+    Raises DamagedPart where another database than this one holds keys, and what autobot_ops.rdb raises.
     """
     counts = Splitter(source, lambda _: None).run_counting()
-    count = counts.pop(part.number, None)
+    count = counts.pop(number, None)
     if counts:
         others = ", ".join(map(str, sorted(counts)))
-        raise DamagedPart(f"{part.file} holds keys of database {others}, not of {part.number} alone")
+        raise DamagedPart(f"{what} holds keys of database {others}, not of {number} alone")
     if count is None:
         return DatabaseContent(0, 0, str(Fingerprint()))
     summary = count.summary

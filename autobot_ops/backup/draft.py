@@ -5,8 +5,8 @@ To be used inside the place's lock. Whatever isn't committed when the `with` end
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
@@ -14,9 +14,12 @@ from typing import Any, Self
 from pyrage import x25519
 
 from autobot_ops.backup.archive_writer import ArchiveWriter
-from autobot_ops.backup.key_file import SealKey
+from autobot_ops.backup.database_content import DatabaseContent, read_database
+from autobot_ops.backup.errors import DamagedPart
+from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import (
+    MANIFEST_FILE,
     DatabasePart,
     FilePart,
     Manifest,
@@ -26,11 +29,15 @@ from autobot_ops.backup.manifest import (
     VolumeContent,
     VolumePart,
     archive_id,
+    parse_manifest,
 )
-from autobot_ops.backup.plan import PlannedArchive
+from autobot_ops.backup.marks import VerificationMark, sha256_of, write_mark
+from autobot_ops.backup.parts import open_part
+from autobot_ops.backup.plan import PlannedArchive, PlannedDatabase
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import ENCRYPTED_ENDING, SealingWriter
 from autobot_ops.backup.stream_copy import CopiedStream
+from autobot_ops.backup.verification import verify_part
 
 
 @dataclass(frozen=True)
@@ -42,6 +49,14 @@ class Origin:
     catalog: str
 
 
+@dataclass(frozen=True)
+class Sealing:
+    """How archives are closed: the key file's keys, and everybody who can open them."""
+
+    keys: BackupKeys
+    recipients: Sequence[x25519.Recipient]
+
+
 class ArchiveDraft:
     """An archive of one tier in the making."""
 
@@ -50,12 +65,13 @@ class ArchiveDraft:
         place: LocalPlace,
         planned: PlannedArchive,
         taken_at: datetime,
-        recipients: Sequence[x25519.Recipient],
+        sealing: Sealing,
     ) -> None:
         self.planned = planned
         self.id = archive_id(taken_at, planned.tier)
+        self._place = place
         self._taken_at = taken_at
-        self._recipients = recipients
+        self._sealing = sealing
         self._writer = ArchiveWriter(place, self.id)
         self._open: dict[str, SealingWriter] = {}
         self._files: dict[str, str] = {}
@@ -105,22 +121,14 @@ class ArchiveDraft:
         self._rebuilt = tuple(volumes)
 
     def commit(
-        self, copied: CopiedStream, server: Server, origin: Origin, ended_at: datetime, key: SealKey
+        self, copied: CopiedStream, server: Server, origin: Origin, now: Callable[[], datetime]
     ) -> Manifest:
-        """Make it an archive, when the stream has been copied to its end."""
-        databases = []
-        for planned in self.planned.databases:
-            of_stream = copied.databases[planned.number]
-            databases.append(
-                DatabasePart(
-                    **self._finish(_database_file(planned.name)),
-                    name=planned.name,
-                    number=planned.number,
-                    keys=of_stream.keys,
-                    keys_with_expiry=of_stream.keys_with_expiry,
-                    fingerprint=str(of_stream.fingerprint),
-                )
-            )
+        """Make it an archive, when the stream has been copied to its end, and mark it as verified.
+
+        Every part is read back first; DamagedPart where the disk doesn't give back what was written.
+        """
+        keys = self._sealing.keys
+        databases = [self._read_back(planned, copied) for planned in self.planned.databases]
         instance = FilePart(**self._finish(_INSTANCE_FILE)) if _INSTANCE_FILE in self._open else None
         manifest = Manifest(
             id=self.id,
@@ -128,7 +136,7 @@ class ArchiveDraft:
             tier=self.planned.tier,
             complete=self.planned.complete,
             taken_at=self._taken_at,
-            ended_at=ended_at,
+            ended_at=now(),
             tool_version=origin.tool_version,
             catalog=origin.catalog,
             server=server,
@@ -138,12 +146,35 @@ class ArchiveDraft:
             volumes=tuple(self._volumes),
             rebuilt_volumes=self._rebuilt,
         )
-        self._writer.commit(manifest, key)
+        for part in manifest.parts:
+            if not isinstance(part, DatabasePart):
+                verify_part(self._writer, self.id, part, keys)
+        self._writer.commit(manifest, keys.seal_key)
+        text = self._place.read(self.id, MANIFEST_FILE)
+        parse_manifest(text, keys.seal_keys, name=self.id)
+        mark = VerificationMark(
+            archive=self.id, verified_at=now(), deep=False, manifest_sha256=sha256_of(text)
+        )
+        write_mark(self._place, mark)
         return manifest
+
+    def _read_back(self, planned: PlannedDatabase, copied: CopiedStream) -> DatabasePart:
+        """The row of a database, its fingerprint from the file that was written: that proves the file too."""
+        part = FilePart(**self._finish(_database_file(planned.name)))
+        streamed = copied.databases[planned.number]
+        with open_part(self._writer, self.id, part, self._sealing.keys.identities) as plain:
+            if streamed.fingerprint is None:
+                content = read_database(plain, planned.number, what=part.file)
+            else:
+                plain.read_rest()
+                content = DatabaseContent(streamed.keys, streamed.keys_with_expiry, str(streamed.fingerprint))
+        if (content.keys, content.keys_with_expiry) != (streamed.keys, streamed.keys_with_expiry):
+            raise DamagedPart(f"{part.file} holds {content.keys} keys instead of {streamed.keys}")
+        return DatabasePart(**dict(part), name=planned.name, number=planned.number, **asdict(content))
 
     def _open_part(self, name: str, *, encrypted: bool = True) -> SealingWriter:
         file = name + ENCRYPTED_ENDING if encrypted else name
-        recipients = self._recipients if encrypted else ()
+        recipients = self._sealing.recipients if encrypted else ()
         self._open[name] = SealingWriter(self._writer.open_part(file), recipients, what=f"{self.id}/{file}")
         self._files[name] = file
         return self._open[name]

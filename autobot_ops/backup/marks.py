@@ -42,7 +42,7 @@ def read_mark(place: Place, archive_id: str, manifest_text: bytes | None = None)
         manifest_text = place.read(archive_id, MANIFEST_FILE) if manifest_text is None else manifest_text
         whole = document.pop("sha256") == _checksum(document)
         mark = VerificationMark.model_validate(document)
-    except (DamagedPart, ValueError, KeyError, TypeError, AttributeError):
+    except (DamagedPart, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
     fits = whole and mark.archive == archive_id and mark.manifest_sha256 == sha256_of(manifest_text)
     return mark if fits else None

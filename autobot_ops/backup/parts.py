@@ -16,7 +16,7 @@ from pyrage import x25519
 from autobot_ops.backup.durable_files import storing
 from autobot_ops.backup.errors import DamagedPart, StorageFailed
 from autobot_ops.backup.manifest import FilePart
-from autobot_ops.backup.places import Place, Watch
+from autobot_ops.backup.places import Readable, Watch
 from autobot_ops.backup.sealing import PIECE_BYTES, SealedReader
 from autobot_ops.errors import RefusedForSafety
 
@@ -47,7 +47,7 @@ class PlainPart:
 
 @contextmanager
 def open_part(
-    place: Place,
+    place: Readable,
     archive_id: str,
     part: FilePart,
     identities: Sequence[x25519.Identity],
@@ -100,12 +100,12 @@ class _StoredBytes:
             self._watch(len(data))
         return data
 
-    def raise_failure(self, place: Place) -> None:
+    def raise_failure(self, place: Readable) -> None:
         if self._failure is not None:
             with storing(f"archives at {place.name} can't be read", place.address):
                 raise self._failure
 
-    def check(self, part: FilePart, archive_id: str, place: Place) -> None:
+    def check(self, part: FilePart, archive_id: str, place: Readable) -> None:
         with storing(f"archives at {place.name} can't be read", place.address):
             while self.read():
                 pass

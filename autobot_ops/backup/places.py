@@ -12,7 +12,25 @@ Watch: TypeAlias = Callable[[int], object]
 """Told about stored bytes as they go by: how many more."""
 
 
-class Place(Protocol):
+class Readable(Protocol):
+    """Whatever holds the files of archives."""
+
+    @property
+    def name(self) -> str:
+        """What errors call it."""
+        ...
+
+    @property
+    def address(self) -> str:
+        """The folder or the URL."""
+        ...
+
+    def open(self, archive_id: str, file: str) -> BinaryIO:
+        """A file, to be read and closed; DamagedPart where it is missing."""
+        ...
+
+
+class Place(Readable, Protocol):
     """Archives at one place. Everything here raises StorageFailed where the place doesn't answer.
 
     An archive is there if its manifest is: whatever has none is garbage.
@@ -21,11 +39,6 @@ class Place(Protocol):
     @property
     def name(self) -> str:
         """`local` or `bucket`."""
-        ...
-
-    @property
-    def address(self) -> str:
-        """The folder or the URL."""
         ...
 
     def archive_ids(self) -> list[str]:
@@ -46,10 +59,6 @@ class Place(Protocol):
 
     def files(self, archive_id: str) -> Mapping[str, int]:
         """Every file of an archive (`databases/main.rdb.zst.age`) with its size in bytes; UnknownArchive."""
-        ...
-
-    def open(self, archive_id: str, file: str) -> BinaryIO:
-        """A file, to be read and closed; DamagedPart where it is missing."""
         ...
 
     def read(self, archive_id: str, file: str) -> bytes:

@@ -63,7 +63,7 @@ def plan_schedule(
     when the clock said 2099 would put backups off until then. A clock that was set back therefore costs one
     more backup and never one less.
     """
-    known = sorted(archives, key=lambda each: (each.taken_at, each.id))
+    known = sorted(archives, key=lambda each: (each.taken_at, each.id, each.place))
     return [
         _schedule(name, tier.frequency, [each for each in known if each.tier == name], now)
         for name, tier in tiers.items()

@@ -25,10 +25,12 @@ from autobot_ops.backup.errors import DamagedPart, StorageFailed, WrongKey
 if TYPE_CHECKING:
     from typing_extensions import Buffer
 
-LEVEL = 3
-PIECE_BYTES = 256 * 1024
+LEVEL = 1
+"""A stream waits for nobody: at level 3 archives are some 8 % smaller and take twice the time."""
+PIECE_BYTES = 512 * 1024
+"""What is handed from thread to thread. Each hand-over waits for the interpreter, up to 5 ms."""
 STORED_PIECE_BYTES = 1024
-PIECES_AHEAD = 4
+PIECES_AHEAD = 3
 ENCRYPTED_ENDING = ".age"
 
 
@@ -120,21 +122,32 @@ class SealingWriter:
             else:
                 while piece := self._source.read(PIECE_BYTES):
                     self._sink.write(piece)
+            self._sink.write_held()
         except Exception as error:
             self._failure = error
             self._source.drain()
 
 
 class _HashingSink:
-    """Counts and hashes what goes to the output; keeps its error, of which age's says too little."""
+    """Gathers, counts and hashes what goes to the output; keeps its error, of which age's says too little."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
+        self._held = bytearray()
         self.size = 0
         self.digest = hashlib.sha256()
         self.failure: OSError | None = None
 
     def write(self, data: bytes) -> int:
+        self._held += data
+        if len(self._held) >= PIECE_BYTES:
+            self.write_held()
+        return len(data)
+
+    def write_held(self) -> None:
+        """Let nothing be held back."""
+        data = bytes(self._held)
+        self._held.clear()
         try:
             self._output.write(data)
         except OSError as error:
@@ -142,7 +155,6 @@ class _HashingSink:
             raise
         self.digest.update(data)
         self.size += len(data)
-        return len(data)
 
     def flush(self) -> None:
         """For age; the owner of the output flushes it."""

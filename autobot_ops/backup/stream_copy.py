@@ -6,11 +6,11 @@ Knows neither tiers nor files nor sealing: whatever has `write` is an output. No
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from autobot_ops.rdb.fingerprint import Fingerprint
 from autobot_ops.rdb.splitter import Output, Splitter
-from autobot_ops.rdb.summary import LargeKey
+from autobot_ops.rdb.summary import Summary
 from autobot_ops.rdb.window import CHUNK_BYTES, Source
 
 Progress = Callable[[int, int], object]
@@ -21,17 +21,15 @@ Progress = Callable[[int, int], object]
 class CopiedDatabase:
     """One database as it was written. `bytes` is the size of its plain RDB file.
 
-    `expiring` has the parts of the fingerprint that expire within a day, as `surviving` takes them;
-    `largest` its largest keys, the largest first.
+    `copy_stream` gives no fingerprint: it costs twice what the copy does, and the server would copy pages
+    all the longer. It is taken from the written file. Who looks at every key anyway gives it here.
     """
 
     number: int
     keys: int = 0
     keys_with_expiry: int = 0
     bytes: int = 0
-    fingerprint: Fingerprint = field(default_factory=Fingerprint)
-    expiring: Mapping[int, Fingerprint] = field(default_factory=dict)
-    largest: tuple[LargeKey, ...] = ()
+    fingerprint: Fingerprint | None = None
 
 
 @dataclass(frozen=True)
@@ -80,26 +78,15 @@ def copy_stream(
         chunk_bytes=chunk_bytes,
     )
     watched.splitter = splitter
-    counts = splitter.run_counting()
+    splitter.run()
+    summaries = splitter.summaries
     for number in sorted(set(wanted) - set(splitter.writers)):
         splitter.add_empty(number, open_database(number))
     databases = {}
     for number in sorted(wanted):
+        found = summaries.get(number, Summary())
         size = splitter.writers[number].size
-        count = counts.get(number)
-        databases[number] = (
-            CopiedDatabase(number, bytes=size)
-            if count is None
-            else CopiedDatabase(
-                number,
-                count.summary.keys,
-                count.summary.keys_with_expiry,
-                size,
-                count.prints.fingerprint,
-                count.prints.expiring,
-                tuple(count.summary.largest),
-            )
-        )
+        databases[number] = CopiedDatabase(number, found.keys, found.keys_with_expiry, size)
     reader = splitter.reader
     return CopiedStream(
         header=reader.header.decode("ascii"),
@@ -107,9 +94,7 @@ def copy_stream(
         began_at=reader.began_at,
         bytes=watched.bytes,
         databases=databases,
-        unwanted={
-            number: count.summary.keys for number, count in sorted(counts.items()) if number not in wanted
-        },
+        unwanted={number: found.keys for number, found in sorted(summaries.items()) if number not in wanted},
         instance_bytes=splitter.instance_writer.size if splitter.instance_writer else None,
     )
 

@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from pyrage import x25519
-
-from autobot_ops.backup.draft import ArchiveDraft, Origin
-from autobot_ops.backup.key_file import BackupKeys
+from autobot_ops.backup.draft import ArchiveDraft, Origin, Sealing
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import Manifest, RebuiltVolume, Server, VolumeContent
 from autobot_ops.backup.plan import PlannedArchive
@@ -75,14 +72,6 @@ class Sources(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Sealing:
-    """How archives are closed: the key file's keys, and everybody who can open them."""
-
-    keys: BackupKeys
-    recipients: Sequence[x25519.Recipient]
-
-
 def take_archives(
     plan: Sequence[PlannedArchive],
     sources: Sources,
@@ -122,13 +111,7 @@ def _attempt(
 ) -> list[Manifest]:
     with ExitStack() as undone:
         taken_at = now()
-        drafts = [
-            undone.enter_context(ArchiveDraft(place, planned, taken_at, sealing.recipients))
-            for planned in plan
-        ]
-        # First what can be refused quickly; its moment is a few seconds before that of the stream.
-        for draft in drafts:
-            _add_other_parts(draft, sources)
+        drafts = [undone.enter_context(ArchiveDraft(place, planned, taken_at, sealing)) for planned in plan]
         described = sources.describe_server()
         where = {each.number: (draft, each.name) for draft in drafts for each in draft.planned.databases}
         takes_instance = next((draft for draft in drafts if draft.planned.instance), None)
@@ -140,6 +123,9 @@ def _attempt(
                 takes_instance.open_instance if takes_instance else None,
                 progress=progress,
             )
+        # After the stream: a row without its copy in Redis is mended by the agent, the reverse isn't.
+        for draft in drafts:
+            _add_other_parts(draft, sources)
         server = Server(
             version=described.version,
             run_id=described.run_id,
@@ -147,7 +133,7 @@ def _attempt(
             replication_offset=described.replication_offset,
             rdb_header=copied.header,
         )
-        return [draft.commit(copied, server, origin, now(), sealing.keys.seal_key) for draft in drafts]
+        return [draft.commit(copied, server, origin, now) for draft in drafts]
 
 
 def _add_other_parts(draft: ArchiveDraft, sources: Sources) -> None:

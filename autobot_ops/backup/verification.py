@@ -25,10 +25,12 @@ from autobot_ops.backup.manifest import (
 )
 from autobot_ops.backup.marks import VerificationMark, sha256_of, write_mark
 from autobot_ops.backup.parts import PlainPart, open_part
-from autobot_ops.backup.places import Place, Watch
+from autobot_ops.backup.places import Place, Readable, Watch
 from autobot_ops.errors import RefusedForSafety
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.window import Source
+
+_Opened = Callable[[], AbstractContextManager[PlainPart]]
 
 DUMP_BEGINS = b"PGDMP"
 
@@ -95,63 +97,74 @@ class _Verification:
     deep: DeepChecks | None
     watch: Watch | None
 
-    def open(self, part: FilePart) -> AbstractContextManager[PlainPart]:
-        return open_part(self.place, self.manifest.id, part, self.keys.identities, watch=self.watch)
-
 
 def _verify_parts(asked: _Verification) -> None:
     failures: list[RefusedForSafety] = []
     messages: list[str] = []
     for part in asked.manifest.parts:
         try:
-            _verify_part(asked, part)
+            verify_part(asked.place, asked.manifest.id, part, asked.keys, deep=asked.deep, watch=asked.watch)
         except WrongKey:
             raise
         except RefusedForSafety as error:
             failures.append(error)
             named = part.file in error.message
-            messages.append(error.message if named else f"{part.file}: {error.message}")
+            message = error.message if named else f"{part.file}: {error.message}"
+            messages.append(message.replace(f" of {asked.manifest.id}", ""))
     if failures:
         raise VerificationFailed(
             f"archive {asked.manifest.id} at {asked.place.name} is damaged: {'; '.join(messages)}"
         ) from failures[0]
 
 
-def _verify_part(asked: _Verification, part: FilePart) -> None:
+def verify_part(
+    place: Readable,
+    archive_id: str,
+    part: FilePart,
+    keys: BackupKeys,
+    *,
+    deep: DeepChecks | None = None,
+    watch: Watch | None = None,
+) -> None:
+    """One part: its stored bytes, and that its content is what the manifest says."""
+
+    def opened() -> AbstractContextManager[PlainPart]:
+        return open_part(place, archive_id, part, keys.identities, watch=watch)
+
     if isinstance(part, DatabasePart):
-        _verify_database(asked, part)
+        _verify_database(opened, part, deep)
     elif isinstance(part, PostgresPart):
-        _verify_dump(asked, part)
+        _verify_dump(opened, part, deep)
     elif isinstance(part, VolumePart):
-        with asked.open(part) as plain:
+        with opened() as plain:
             plain.read_rest()
     else:
-        with asked.open(part) as plain:
+        with opened() as plain:
             for entry in Reader(plain):
                 raise DamagedPart(f"{part.file} holds a key of database {entry.database}")
 
 
-def _verify_database(asked: _Verification, part: DatabasePart) -> None:
+def _verify_database(opened: _Opened, part: DatabasePart, deep: DeepChecks | None) -> None:
     promised = DatabaseContent.of(part)
-    with asked.open(part) as plain:
-        stored = read_database(plain, part)
+    with opened() as plain:
+        stored = read_database(plain, part.number, what=part.file)
     if difference := stored.difference(promised):
         raise DamagedPart(f"{part.file} holds {difference}")
-    if asked.deep is None:
+    if deep is None:
         return
-    with asked.open(part) as plain, asked.deep.drill.reload(plain) as loaded:
-        served = read_database(loaded, part)
+    with opened() as plain, deep.drill.reload(plain) as loaded:
+        served = read_database(loaded, part.number, what=part.file)
     if difference := served.difference(promised):
         raise DamagedPart(f"a server that loaded {part.file} holds {difference}")
 
 
-def _verify_dump(asked: _Verification, part: PostgresPart) -> None:
-    with asked.open(part) as plain:
+def _verify_dump(opened: _Opened, part: PostgresPart, deep: DeepChecks | None) -> None:
+    with opened() as plain:
         begins = plain.read(len(DUMP_BEGINS))
         while len(begins) < len(DUMP_BEGINS) and (more := plain.read(len(DUMP_BEGINS) - len(begins))):
             begins += more
         if begins != DUMP_BEGINS:
             raise DamagedPart(f"{part.file} is no dump of pg_dump")
-    if asked.deep is not None and asked.deep.check_dump is not None:
-        with asked.open(part) as plain:
-            asked.deep.check_dump(plain)
+    if deep is not None and deep.check_dump is not None:
+        with opened() as plain:
+            deep.check_dump(plain)

@@ -27,6 +27,10 @@ UNMOUNTED_MODE = 0o400
 UNMOUNTED_ENDINGS = ("_ca_key", ".next", ".previous")
 """Files that no container gets: the authority's key, and what a rotation keeps for a while."""
 
+OPERATORS_MODE = 0o600
+OPERATORS_FILES = ("backup_key", "backup_key.new")
+"""Files that no container's group may read either; autobot_ops/backup/key_file.py makes them."""
+
 FOLDER_MODE = 0o700
 PASSWORD_BYTES = 32
 
@@ -82,6 +86,8 @@ def secrets_group() -> int:
 
 def file_mode(name: str) -> int:
     """The permissions that a secret file must have."""
+    if name in OPERATORS_FILES:
+        return OPERATORS_MODE
     return UNMOUNTED_MODE if name.endswith(UNMOUNTED_ENDINGS) else FILE_MODE
 
 
@@ -125,7 +131,8 @@ def secrets_with_wrong_access(folder: Path) -> tuple[str, ...]:
     return tuple(
         path.name
         for path in sorted(folder.iterdir())
-        if stat.S_IMODE(path.stat().st_mode) != file_mode(path.name) or path.stat().st_gid != group
+        if stat.S_IMODE(path.stat().st_mode) != file_mode(path.name)
+        or (path.stat().st_gid != group and path.name not in OPERATORS_FILES)
     )
 
 

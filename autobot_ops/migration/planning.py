@@ -31,7 +31,6 @@ from autobot_ops.rdb.fingerprint import Fingerprint, KeyDigests
 from autobot_ops.rdb.listing import KeyListing
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Output, Splitter
-from autobot_ops.rdb.summary import LARGEST
 from autobot_ops.rdb.window import Source
 
 
@@ -220,18 +219,12 @@ def _copied(
     databases = {}
     for number in sorted(wanted):
         parts = counts.get(number, [])
-        expiring: dict[int, Fingerprint] = {}
-        for part in parts:
-            for ends_at, fingerprint in part.prints.expiring.items():
-                expiring[ends_at] = expiring.get(ends_at, Fingerprint()) + fingerprint
         databases[number] = CopiedDatabase(
             number,
             sum(part.summary.keys for part in parts),
             sum(part.summary.keys_with_expiry for part in parts),
             splitter.writers[number].size,
             sum((part.prints.fingerprint for part in parts), Fingerprint()),
-            expiring,
-            tuple(sorted((key for part in parts for key in part.summary.largest), reverse=True)[:LARGEST]),
         )
     return CopiedStream(
         header=reader.header.decode("ascii"),

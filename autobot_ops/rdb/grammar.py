@@ -117,6 +117,14 @@ def stored_records(strings: int, *, scored: bool) -> re.Pattern[bytes]:
     return _findall((b"(" + _stored() + b")") * strings + b"(" + (b".{8}" if scored else b"") + b")")
 
 
+_LENGTH = rb"(?:[\x00-\x3f]|[\x40-\x7f].|\x80.{4}|\x81.{8})"
+STREAM_COUNTERS = re.compile(b"(" + _LENGTH * 3 + b")" + _LENGTH * 2 + b"(" + _LENGTH * 3 + b")", re.DOTALL)
+"""Groups: a stream's length and last id; what was deleted and added. Between them is the first id."""
+STREAM_GROUP = re.compile(_NAME + _LENGTH * 3, re.DOTALL)
+STREAM_PENDING = re.compile(b".{24}" + _LENGTH, re.DOTALL)
+STREAM_NAME = re.compile(_NAME, re.DOTALL)
+
+
 _TOKEN_TEXT = b"|".join(_byte(0x80 | length) + b".{%d}" % (length + 1) for length in _common_first(range(64)))
 _TOKEN_INTEGER = rb"[\x00-\x7f].|[\xc0-\xdf]..|\xf1.{3}|\xf2.{4}|\xf3.{5}|\xf4.{9}"
 # From 64 to 255 bytes: the length in front is two bytes, the one behind is one or two.

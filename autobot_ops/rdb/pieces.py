@@ -34,8 +34,8 @@ from autobot_ops.rdb.stream_pieces import Command, stream_commands
 from autobot_ops.rdb.tokens import BadPacking
 from autobot_ops.rdb.window import Window
 
-PIECE_BYTES = 16 * 1024
-PIECE_ELEMENTS = 250
+PIECE_BYTES = 8 * 1024
+PIECE_ELEMENTS = 100
 STRING_PIECE_BYTES = 4 * 1024 * 1024
 """A server takes a SET of any size without copying it; APPEND reserves up to 1 MiB in excess."""
 

@@ -10,19 +10,16 @@ from collections.abc import Callable
 from itertools import chain, repeat
 
 from autobot_ops.rdb.content import LARGE, whole
+from autobot_ops.rdb.grammar import STREAM_COUNTERS, STREAM_GROUP, STREAM_NAME, STREAM_PENDING
 from autobot_ops.rdb.packed import listpack_records
 from autobot_ops.rdb.skipping import read_length
-from autobot_ops.rdb.stream_forms import CONSUMER, COUNTERS, ENTRY, GROUP, ID_BYTES, PENDING
-from autobot_ops.rdb.tokens import number_of, token
+from autobot_ops.rdb.stream_forms import CONSUMER, COUNTERS, ENTRY, GROUP, ID_BYTES, TIME_BYTES
+from autobot_ops.rdb.tokens import number_of
 
-_TIME_BYTES = 8
 # Flags: same fields, and not deleted.
 _USUAL_FLAGS = b"\x02\x01"
 _unpack_id = struct.Struct(">QQ").unpack
 _pack_entry = struct.Struct(">cQQQ").pack
-_pack_counters = struct.Struct(">c6Q").pack
-_pack_group = struct.Struct(">3Q").pack
-_pack_number = struct.Struct(">Q").pack
 
 
 def walk_stream(version: int) -> Callable[[bytes, int], tuple[bytes, int] | None]:
@@ -30,7 +27,7 @@ def walk_stream(version: int) -> Callable[[bytes, int], tuple[bytes, int] | None
 
     None for a stream that isn't usual; IndexError where `data` ends first.
     """
-    times = _TIME_BYTES * (version - 1)
+    times = TIME_BYTES * (version - 1)
 
     def walk(data: bytes, position: int) -> tuple[bytes, int] | None:
         nodes, position = read_length(data, position)
@@ -40,15 +37,15 @@ def walk_stream(version: int) -> Callable[[bytes, int], tuple[bytes, int] | None
             blob, position = whole(data, position)
             if len(blob) > LARGE or len(identity) != ID_BYTES or not _add_node(parts, identity, blob):
                 return None
-        numbers = []
-        for _ in range(8):
-            number, position = read_length(data, position)
-            numbers.append(number)
-        # All but the first entry's id.
-        parts.append(_pack_counters(COUNTERS, *numbers[:3], *numbers[5:]))
-        groups, position = read_length(data, position)
+        counters = STREAM_COUNTERS.match(data, position)
+        if counters is None:
+            return None
+        parts += (COUNTERS, *counters.groups())
+        groups, position = read_length(data, counters.end())
         for _ in range(groups):
             position = _add_group(parts, data, position, times)
+            if not position:
+                return None
         found = b"".join(parts)
         return (found, position) if len(found) <= LARGE else None
 
@@ -79,25 +76,25 @@ def _add_node(parts: list[bytes], identity: bytes, blob: bytes) -> bool:
 
 
 def _add_group(parts: list[bytes], data: bytes, position: int, times: int) -> int:
-    name, position = whole(data, position)
-    numbers = []
-    for _ in range(3):
-        number, position = read_length(data, position)
-        numbers.append(number)
-    parts.append(GROUP + token(name) + _pack_group(*numbers))
-    pending, position = read_length(data, position)
+    """Where the group ends; 0 for an unusual one."""
+    group = STREAM_GROUP.match(data, position)
+    if group is None:
+        return 0
+    pending, at = read_length(data, group.end())
     for _ in range(pending):
-        at = position + ID_BYTES + _TIME_BYTES
-        fixed = data[position:at]
-        deliveries, position = read_length(data, at)
-        parts.append(PENDING + fixed + _pack_number(deliveries))
-    consumers, position = read_length(data, position)
+        item = STREAM_PENDING.match(data, at)
+        if item is None:
+            return 0
+        at = item.end()
+    consumers, at = read_length(data, at)
+    parts += (GROUP, data[position:at])
     for _ in range(consumers):
-        name, position = whole(data, position)
-        parts.append(CONSUMER + token(name))
-        pending, position = read_length(data, position + times)
-        for _ in range(pending):
-            parts.append(PENDING + data[position : position + ID_BYTES])
-            position += ID_BYTES
-    data[position - 1]
-    return position
+        name = STREAM_NAME.match(data, at)
+        if name is None:
+            return 0
+        listed = name.end() + times
+        pending, at = read_length(data, listed)
+        at += pending * ID_BYTES
+        parts += (CONSUMER, name.group(), data[listed:at])
+    data[at - 1]
+    return at

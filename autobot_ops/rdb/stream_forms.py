@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator
 from autobot_ops.rdb.canonical import run_form
 from autobot_ops.rdb.content import read_string
 from autobot_ops.rdb.packed import open_listpack
-from autobot_ops.rdb.tokens import BadPacking, number_of, token_of
+from autobot_ops.rdb.tokens import BadPacking, encode_length, number_of, plain_of
 from autobot_ops.rdb.window import Window
 
-ID_BYTES = 16
+ID_BYTES, TIME_BYTES = 16, 8
 _DELETED, _SAME_FIELDS = 1, 2
-ENTRY, COUNTERS, GROUP, PENDING, CONSUMER = b"\xf8", b"\xf9", b"\xfa", b"\xfb", b"\xfc"
+ENTRY, COUNTERS, GROUP, CONSUMER = b"\xf8", b"\xf9", b"\xfa", b"\xfb"
 
 
 def stream_form(version: int) -> Callable[[Window], bytes]:
@@ -28,21 +28,23 @@ def _number(value: int) -> bytes:
     return value.to_bytes(8, "big")
 
 
-def _numbers(window: Window, count: int) -> list[int]:
-    return [window.length() for _ in range(count)]
+def _lengths(window: Window, count: int) -> bytes:
+    return b"".join([encode_length(window.length()) for _ in range(count)])
 
 
 def _parts(window: Window, version: int) -> Iterator[bytes]:
     for _ in range(window.length()):
         window.release()
         yield from _node(window)
-    length, *last = _numbers(window, 3)
+    length = window.length()
+    last = _lengths(window, 2)
     if version == 1:
-        # What a server of 7.0 or later makes of it on loading.
-        deleted, added = [0, 0], length
+        # What a server of 7.0 or later makes of it on loading: nothing deleted, all that are there added.
+        deleted_and_added = encode_length(0) * 2 + encode_length(length)
     else:
-        _first_ms, _first_sequence, *deleted, added = _numbers(window, 5)
-    yield COUNTERS + b"".join(map(_number, (length, *last, *deleted, added)))
+        _first_id = _lengths(window, 2)
+        deleted_and_added = _lengths(window, 3)
+    yield COUNTERS + encode_length(length) + last + deleted_and_added
     for _ in range(window.length()):
         window.release()
         yield from _group(window, version)
@@ -80,17 +82,24 @@ def _node(window: Window) -> Iterator[bytes]:
 
 
 def _group(window: Window, version: int) -> Iterator[bytes]:
-    name = token_of(read_string(window))
+    # As it is stored, but for when its consumers were seen.
+    name = plain_of(read_string(window))
     # Version 1 has no count of entries read; the loading server estimates one.
-    yield GROUP + name + b"".join(map(_number, _numbers(window, 2 if version == 1 else 3)))
-    for _ in range(window.length()):
+    yield GROUP + name + _lengths(window, 2 if version == 1 else 3)
+    pending = window.length()
+    yield encode_length(pending)
+    for _ in range(pending):
         window.release()
-        # Entry id and delivery time, as they are.
-        yield PENDING + window.take(ID_BYTES + 8) + _number(window.length())
-    for _ in range(window.length()):
+        # Entry id, delivery time and count.
+        yield window.take(ID_BYTES + TIME_BYTES) + _lengths(window, 1)
+    consumers = window.length()
+    yield encode_length(consumers)
+    for _ in range(consumers):
         window.release()
-        yield CONSUMER + token_of(read_string(window))
-        window.take(8 if version < 3 else 16)
-        for _ in range(window.length()):
+        yield CONSUMER + plain_of(read_string(window))
+        window.take(TIME_BYTES if version < 3 else 2 * TIME_BYTES)
+        pending = window.length()
+        yield encode_length(pending)
+        for _ in range(pending):
             window.release()
-            yield PENDING + window.take(ID_BYTES)
+            yield window.take(ID_BYTES)

@@ -116,11 +116,20 @@ def plain(text: bytes) -> bytes:
             return plain_integer(number)
     if length < 0x40:
         return b"%c%b" % (length, text)
-    if length < 0x4000:
-        return bytes((0x40 | length >> 8, length & 0xFF)) + text
     if length > LARGE:
         return long_token((text,), length)
-    return b"\x80" + length.to_bytes(4, "big") + text
+    return encode_length(length) + text
+
+
+def encode_length(number: int) -> bytes:
+    """A number as a server writes lengths."""
+    if number < 0x40:
+        return b"%c" % number
+    if number < 0x4000:
+        return bytes((0x40 | number >> 8, number & 0xFF))
+    if number < 1 << 32:
+        return b"\x80" + number.to_bytes(4, "big")
+    return b"\x81" + number.to_bytes(8, "big")
 
 
 def plain_integer(number: int) -> bytes:

@@ -9,6 +9,9 @@ from typing import Protocol
 
 from autobot_ops.rdb.window import Source
 
+PlainFile = Callable[[], AbstractContextManager[Source]]
+"""Opens the plain RDB of a part at its beginning, each time it is called."""
+
 
 class PartFigures(Protocol):
     """What a manifest says of a database; `backup.manifest.DatabasePart` is one."""
@@ -36,8 +39,8 @@ class PartFigures(Protocol):
 
 @dataclass(frozen=True)
 class ArchivePart:
-    """One database in one archive. `open` gives the plain RDB from its beginning, each time it is called."""
+    """One database in one archive."""
 
     archive: str
     figures: PartFigures
-    open: Callable[[], AbstractContextManager[Source]]
+    open: PlainFile

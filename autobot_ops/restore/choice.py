@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Generic, TypeVar
 
 from autobot_ops.backup.listing import ListedArchive
-from autobot_ops.backup.manifest import DatabasePart
+from autobot_ops.backup.manifest import DatabasePart, FilePart, Manifest
 from autobot_ops.errors import ConfigurationError, RefusedForSafety
 
 
@@ -23,20 +25,38 @@ class BadTime(ConfigurationError):
     """A time that nobody can read."""
 
 
+Part = TypeVar("Part", bound=FilePart)
+
+
 @dataclass(frozen=True)
-class Choice:
-    """An archive and its part for one database."""
+class Choice(Generic[Part]):
+    """An archive and its part."""
 
     archive: ListedArchive
-    part: DatabasePart
+    part: Part
 
 
 def choose_archive(
     archives: Sequence[ListedArchive], database: str, *, named: str = "", before: datetime | None = None
-) -> Choice:
-    """The archive to restore a database from; damaged ones are passed over, unless one is named.
+) -> Choice[DatabasePart]:
+    """The archive to restore a database from; see choose_part."""
+    return choose_part(
+        archives, lambda manifest: manifest.database(database), f"'{database}'", named=named, before=before
+    )
 
-    `archives` as `list_archives` gives them: the newest first. Raises NoSuchArchive, UnusableArchive.
+
+def choose_part(
+    archives: Sequence[ListedArchive],
+    pick: Callable[[Manifest], Part | None],
+    what: str,
+    *,
+    named: str = "",
+    before: datetime | None = None,
+) -> Choice[Part]:
+    """The archive to restore a part from; damaged ones are passed over, unless one is named.
+
+    `archives` as `list_archives` gives them: the newest first. `pick` finds the part in a manifest, `what`
+    is what errors call it. Raises NoSuchArchive, UnusableArchive.
     """
     for archive in archives:
         if named and archive.id != named:
@@ -49,17 +69,30 @@ def choose_archive(
             continue
         if before is not None and archive.manifest.taken_at > before:
             continue
-        part = archive.manifest.database(database)
+        part = pick(archive.manifest)
         if part is not None:
             return Choice(archive, part)
         if named:
-            known = ", ".join(each.name for each in archive.manifest.databases)
-            raise NoSuchArchive(f"{named} has no '{database}'", hint=f"It has: {known}.")
+            known = ", ".join(each.file.partition(".")[0] for each in archive.manifest.parts)
+            raise NoSuchArchive(f"{named} has no {what}", hint=f"It has: {known}.")
     which = named or (f"before {before.isoformat(timespec='seconds')}" if before else "")
     raise NoSuchArchive(
-        f"there is no archive {which} with '{database}'".replace("  ", " "),
+        f"there is no archive {which} with {what}".replace("  ", " "),
         hint="inv backup.list shows them all.",
     )
+
+
+def choose_all(
+    archives: Sequence[ListedArchive], databases: Sequence[str], *, before: datetime | None = None
+) -> dict[str, Choice[DatabasePart]]:
+    """The newest usable archive of each database, by name; those of which there is none are left out."""
+    found = {}
+    for name in databases:
+        with suppress(NoSuchArchive):
+            found[name] = choose_archive(archives, name, before=before)
+    if not found:
+        raise NoSuchArchive("there is no archive at all", hint="inv backup.list shows them all.")
+    return found
 
 
 def parse_moment(text: str, local: datetime) -> datetime:

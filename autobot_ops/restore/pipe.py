@@ -22,7 +22,6 @@ from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.restore.errors import UNTOUCHED, LoadRefused, ServerLost
 from autobot_ops.restore.pace import Pace
 
-BATCH_BYTES = 16 * 1024
 PING_EVERY_SECONDS = 0.02
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 60.0
@@ -43,6 +42,7 @@ class CommandPipe:
     def __init__(self, endpoint: Endpoint, number: int, pace: Pace) -> None:
         self._endpoint = endpoint
         self._pace = pace
+        self._batch_bytes = pace.batch_bytes
         self._held: list[bytes] = []
         self._held_bytes = 0
         # Of each batch under way: its commands and its bytes.
@@ -84,7 +84,7 @@ class CommandPipe:
         self._held_bytes += len(packed)
         if check is not None:
             self._checks[self._sent + len(self._held) - 1] = check
-        if self._held_bytes >= BATCH_BYTES:
+        if self._held_bytes >= self._batch_bytes:
             self._flush()
 
     def finish(self) -> None:
@@ -149,6 +149,7 @@ class CommandPipe:
         ended = time.monotonic()
         self.slowest_ping = max(self.slowest_ping, ended - began)
         self._pace.observe(ended - began)
+        self._batch_bytes = self._pace.batch_bytes
         self._next_ping = ended + PING_EVERY_SECONDS
 
     def _refused(self, answer: str) -> OpsError:

@@ -44,14 +44,16 @@ def renew(runner: Runner, database: str, *, replaces: str) -> None:
         for name in sequence_names(incoming):
             if name in reached:
                 incoming.ask(_RAISE.format(name=name, literal=name.replace("'", "''"), reached=reached[name]))
-        has_entries = incoming.ask(_HAS_ENTRIES)
-    if has_entries:
-        forget_mirror(runner, database)
+    forget_mirror(runner, database)
 
 
 def forget_mirror(runner: Runner, database: str) -> None:
-    """Have the knowledge agent write its copies in Redis anew.
+    """Have the knowledge agent write its copies in Redis anew; nothing where it has no entries yet.
 
     Also for when Redis' database `knowledge` was restored and PostgreSQL was not.
     """
+    with session(runner, database) as found:
+        has_entries = found.ask(_HAS_ENTRIES)
+    if not has_entries:
+        return
     run_script(runner, database, _FORGET_MIRROR)

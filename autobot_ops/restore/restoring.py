@@ -138,6 +138,12 @@ def undo(server: RestoreServer, database: str) -> Record:
     return record
 
 
+def find_open(server: RestoreServer, database: str) -> Record:
+    """The open restore of a database. Raises NoOpenRestore."""
+    with server.ledger() as ledger:
+        return _open_record(ledger, database)
+
+
 def list_restores(server: RestoreServer) -> list[Record]:
     """The ledger's records."""
     with server.ledger() as ledger:

@@ -122,6 +122,12 @@ class VolumeRestore:
                 hint="The volume's content was not touched. Take another archive: inv backup.list",
             )
 
+    @property
+    def kept(self) -> list[str]:
+        """Ids of the restores whose former content is in the volume."""
+        found = self._run(_KEPT, read_only=True).split()
+        return sorted(name.removeprefix(".former-") for name in found if not name.endswith(".partial"))
+
     @contextmanager
     def _stopped(self) -> Iterator[None]:
         if self.volume.container is None:

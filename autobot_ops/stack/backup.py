@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from autobot_ops.adapters.redis_server import answering, dialer, replication_endpoint
-from autobot_ops.backup.draft import Origin
+from autobot_ops.backup.draft import Origin, Sealing
 from autobot_ops.backup.errors import StorageFailed
 from autobot_ops.backup.key_file import KEY_FILE, BackupKeys, load_keys, make_key_file, parse_recipients
 from autobot_ops.backup.listing import moment_and_tier
@@ -18,8 +18,7 @@ from autobot_ops.backup.postgres import dump_database
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
-from autobot_ops.backup.taking import Sealing, ServerState, take_archives
-from autobot_ops.backup.verification import verify_archive
+from autobot_ops.backup.taking import ServerState, take_archives
 from autobot_ops.backup.volumes import archive_volume, volumes_of_tier
 from autobot_ops.errors import PartlyDone
 from autobot_ops.rdb.stream import ReplicationStream
@@ -105,11 +104,7 @@ class Watchers:
 
 
 def run_backup(stack: Stack, plan: Sequence[PlannedArchive], watchers: Watchers) -> list[Manifest]:
-    """Take the planned archives into the local folder and verify them there.
-
-    Raises as taking.take_archives does, BackupRunning, and VerificationFailed for an archive that can't be
-    read back (it stays, unverified, for you to look at).
-    """
+    """Take the planned archives into the local folder. Raises as taking.take_archives does, BackupRunning."""
     settings = stack.settings
     place = local_place(stack)
     with place.lock():
@@ -117,7 +112,7 @@ def run_backup(stack: Stack, plan: Sequence[PlannedArchive], watchers: Watchers)
             watchers.say(f"cleared away {name}, which was never finished")
         keys = ensure_keys(stack, lambda path: watchers.warn(NEW_KEY.format(path=path)))
         recipients = parse_recipients([keys.recipient, *settings.backup_recipients.split()])
-        manifests = take_archives(
+        return take_archives(
             plan,
             StackSources(stack),
             place,
@@ -127,9 +122,6 @@ def run_backup(stack: Stack, plan: Sequence[PlannedArchive], watchers: Watchers)
             progress=watchers.progress,
             on_retry=lambda error: watchers.warn(f"{error.message}; once more"),
         )
-    for manifest in manifests:
-        verify_archive(place, manifest.id, keys, now=_now())
-    return manifests
 
 
 def copy_to_bucket(stack: Stack, say: Callable[[str], object]) -> list[str]:

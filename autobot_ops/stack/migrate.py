@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from autobot_ops.adapters.redis_server import endpoint_for, endpoint_from_url
-from autobot_ops.backup.draft import Origin
+from autobot_ops.backup.draft import Origin, Sealing
 from autobot_ops.backup.key_file import parse_recipients
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import RebuiltVolume, VolumeContent
@@ -16,7 +16,7 @@ from autobot_ops.backup.plan import backed_up_tiers, plan_backup
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
 from autobot_ops.backup.stream_copy import Progress
-from autobot_ops.backup.taking import CopyStream, Sealing, ServerState, take_archives
+from autobot_ops.backup.taking import CopyStream, ServerState, take_archives
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.routes import make_routes

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autobot_ops.backup.key_file import KEY_FILE, KEY_FILE_MODE, make_key_file
 from autobot_ops.catalog import load_catalogs
 from autobot_ops.isolation import secrets
 
@@ -65,6 +66,16 @@ def test_a_crash_in_the_middle_leaves_no_half_secret(tmp_path: Path, monkeypatch
     with pytest.raises(OSError, match="no space"):
         secrets.make_secrets(tmp_path, ["a"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_backup_key_stays_with_its_owner(tmp_path: Path) -> None:
+    key = tmp_path / KEY_FILE
+    make_key_file(key)
+    assert secrets.secrets_with_wrong_access(tmp_path) == ()
+    key.chmod(0o440)
+    assert secrets.secrets_with_wrong_access(tmp_path) == (KEY_FILE,)
+    secrets.correct_access(tmp_path, [KEY_FILE])
+    assert mode(key) == KEY_FILE_MODE
 
 
 def test_wrong_access_is_seen_and_corrected(tmp_path: Path) -> None:

@@ -49,11 +49,9 @@ def test_says_of_each_database_what_its_file_says(chunk: int) -> None:
     for number, database in copied.databases.items():
         content = shelf.outputs[number].getvalue()
         entries = [each for each in expected if each.database == number]
-        assert database.fingerprint == fingerprint_of(content)
-        assert database.keys == len(entries) == database.fingerprint.keys
+        assert database.keys == len(entries) == fingerprint_of(content).keys
         assert database.keys_with_expiry == sum(each.expires_at is not None for each in entries)
         assert database.bytes == len(content)
-        assert {each.key for each in database.largest} <= {each.key for each in entries}
     assert copied.bytes == len(data)
 
 
@@ -77,7 +75,6 @@ def test_a_wanted_database_without_keys_gets_a_file_that_says_so() -> None:
     data, _ = every_type()
     copied, shelf = copy(data, 7, 15)
     assert copied.databases[7].keys == 0
-    assert str(copied.databases[7].fingerprint) == f"0:{0:032x}"
     reader = Reader(BytesIO(shelf.outputs[7].getvalue()))
     assert list(reader) == []
     assert reader.header == b"REDIS0012"

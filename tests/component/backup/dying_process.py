@@ -1,10 +1,11 @@
 """A process that does what backups do to a place, and that can be made to die at each step.
 
-    python -m tests.component.backup.dying_process WHAT FOLDER [URL]
+    python -m tests.component.backup.dying_process WHAT FOLDER [MORE]
 
-    sweep   die at the first step, the second, …       copies  die at each request to the bucket at URL
-    once    go through; to be killed from outside      trace   go through, and print the steps
-    hold    lock the place, say so, and wait           full    back up onto file systems of every size
+    once     go through                                 trace  go through, and print the steps
+    sweep    die at the first step, the second, …       hold   lock the place, say so, and wait
+    moments  die at MORE random moments                 full   back up onto file systems of every size
+    copies   die at each request to the bucket at the URL MORE
 
 FOLDER has `key`, a key file, and `start`, a place with an older archive; sweeps leave a folder for each step.
 """
@@ -18,12 +19,17 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import s3fs
+
+from autobot_ops.backup.bucket import BucketPlace
+from autobot_ops.backup.copying import copy_archive
 from autobot_ops.backup.errors import StorageFailed
 from autobot_ops.backup.key_file import BackupKeys, load_keys
 from autobot_ops.backup.listing import list_archives
@@ -104,6 +110,26 @@ def sweep(folder: Path, work: Callable[[Path, int], None]) -> None:
             return
 
 
+def at_moments(folder: Path, keys: BackupKeys, count: int) -> None:
+    """Kill children at moments between the beginning and the end, which a first one shows."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    chosen = Random(count)
+    seconds = 60.0
+    for number in range(count + 1):
+        shutil.copytree(folder / "start", folder / str(number))
+        began = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            back_up(LocalPlace(folder / str(number)), keys, 20_000_000)
+            os._exit(0)
+        if signal.sigtimedwait([signal.SIGCHLD], chosen.random() * seconds if number else seconds) is None:
+            os.kill(child, signal.SIGKILL)
+            signal.sigwait([signal.SIGCHLD])
+        _, status = os.waitpid(child, 0)
+        seconds = seconds if number else time.monotonic() - began
+        print(number, status, flush=True)  # noqa: T201
+
+
 def full_disks(folder: Path, keys: BackupKeys) -> None:
     """Back up onto file systems from 8 KiB up to where it fits; one JSON line for each."""
     mounted = folder / "mounted"
@@ -136,11 +162,6 @@ def full_disks(folder: Path, keys: BackupKeys) -> None:
 
 def copy(place: LocalPlace, keys: BackupKeys, url: str, last: int) -> None:
     """Copy the older archive into a bucket, dying at a request."""
-    import s3fs
-
-    from autobot_ops.backup.bucket import BucketPlace
-    from autobot_ops.backup.copying import copy_archive
-
     count = 0
     call = s3fs.S3FileSystem._call_s3
 
@@ -172,7 +193,9 @@ def main(what: str, folder: Path, *more: str) -> None:
     elif what == "copies":
         sweep(folder, lambda place_folder, last: copy(LocalPlace(place_folder), keys, more[0], last))
     elif what == "once":
-        back_up(place, keys, 20_000_000)
+        back_up(place, keys)
+    elif what == "moments":
+        at_moments(folder, keys, int(more[0]))
     elif what == "trace":
         steps = Steps(None, place.folder)
         steps.install()

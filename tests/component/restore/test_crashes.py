@@ -28,14 +28,17 @@ def die_at(call: int) -> None:
     """Make this process end itself at the so-many-th change of the server, counted in transactions."""
     calls = [0]
 
+    def count() -> None:
+        calls[0] += 1
+        if calls[0] == call:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     def counted(function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
-            for _ in range(2):  # before, and after: the change is done, the answer is lost
-                calls[0] += 1
-                if calls[0] == call:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                if _ == 0:
-                    result = function(*args, **kwargs)
+            count()
+            result = function(*args, **kwargs)
+            # The change is done, and its answer is lost.
+            count()
             return result
 
         return wrapped
