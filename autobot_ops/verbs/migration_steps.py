@@ -117,7 +117,7 @@ def migrate_keys(session: Session, options: Options, archives: MakeArchives | No
             )
         else:
             session.check_fit(plan, facts, observed)
-        _carry_out(session, options, choice, run, observed)
+        _carry_out(session, options, choice, run, observed, facts.keys)
 
 
 def _begin(
@@ -170,12 +170,12 @@ def _show_plan(facts: MigrationPlan, options: Options) -> None:
 
 
 def _carry_out(
-    session: Session, options: Options, choice: Choice, run: RunFolder, observed: Observed
+    session: Session, options: Options, choice: Choice, run: RunFolder, observed: Observed, keys: int
 ) -> None:
     pace = Pace(options.max_rate)
     with ExitStack() as stack:
         stack.callback(run.close)
-        work = stack.enter_context(frontend.work("moving", unit="keys", total=None))
+        work = stack.enter_context(frontend.work("moving", unit="keys", total=keys))
         stop = stack.enter_context(
             stop_request(lambda: frontend.say("finishing the windows under way; once more ends at once"))
         )
