@@ -11,6 +11,7 @@ from autobot_ops.verbs import (
     images,
     journal,
     lifecycle,
+    migrate,
     restore,
     retention,
     secrets,
@@ -28,6 +29,7 @@ namespace = Collection(
     demo.demo,
     journal.history,
     images.requirements,
+    migrate.migrate,
     restore.restore,
     secrets.secrets,
 )

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 import redis
 from redis.credentials import CredentialProvider, UsernamePasswordCredentialProvider
@@ -110,6 +111,27 @@ def endpoint_for(stack: Stack, role: str) -> rdb.Endpoint:
         password=password,
         tls=trust(str(folder / AUTHORITY)),
         server_name=SERVICE,
+    )
+
+
+def endpoint_from_url(url: str) -> rdb.Endpoint:
+    """Any server by its URL (`redis://`, `rediss://`). Raises InvalidAddress for what is no such URL."""
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port or PORT
+    except ValueError:
+        host, port = None, 0
+    if parts.scheme not in {"redis", "rediss"} or not host:
+        raise InvalidAddress(
+            "not the address of a Redis server",
+            hint="Use redis://USER:PASSWORD@HOST:PORT, or rediss://… for TLS.",
+        )
+    return rdb.Endpoint(
+        host,
+        port,
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        tls=trust(None) if parts.scheme == "rediss" else None,
     )
 
 

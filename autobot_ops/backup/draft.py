@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from pyrage import x25519
 
 from autobot_ops.backup.archive_writer import ArchiveWriter
-from autobot_ops.backup.database_content import read_database
+from autobot_ops.backup.background import in_background
+from autobot_ops.backup.database_content import DatabaseContent, read_database
 from autobot_ops.backup.errors import DamagedPart
 from autobot_ops.backup.key_file import BackupKeys
 from autobot_ops.backup.local_place import LocalPlace
@@ -33,6 +35,7 @@ from autobot_ops.backup.manifest import (
 )
 from autobot_ops.backup.marks import VerificationMark, sha256_of, write_mark
 from autobot_ops.backup.parts import open_part
+from autobot_ops.backup.places import Watch
 from autobot_ops.backup.plan import PlannedArchive, PlannedDatabase
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import ENCRYPTED_ENDING, SealingWriter
@@ -128,7 +131,9 @@ class ArchiveDraft:
         Every part is read back first; DamagedPart where the disk doesn't give back what was written.
         """
         keys = self._sealing.keys
-        databases = [self._read_back(planned, copied) for planned in self.planned.databases]
+        databases = [
+            in_background(partial(self._read_back, planned, copied)) for planned in self.planned.databases
+        ]
         instance = FilePart(**self._finish(_INSTANCE_FILE)) if _INSTANCE_FILE in self._open else None
         manifest = Manifest(
             id=self.id,
@@ -148,7 +153,7 @@ class ArchiveDraft:
         )
         for part in manifest.parts:
             if not isinstance(part, DatabasePart):
-                verify_part(self._writer, self.id, part, keys)
+                in_background(partial(self._verify, part))
         self._writer.commit(manifest, keys.seal_key)
         text = self._place.read(self.id, MANIFEST_FILE)
         parse_manifest(text, keys.seal_keys, name=self.id)
@@ -158,15 +163,23 @@ class ArchiveDraft:
         write_mark(self._place, mark)
         return manifest
 
-    def _read_back(self, planned: PlannedDatabase, copied: CopiedStream) -> DatabasePart:
+    def _read_back(self, planned: PlannedDatabase, copied: CopiedStream, watch: Watch) -> DatabasePart:
         """The row of a database, its fingerprint from the file that was written: that proves the file too."""
         part = FilePart(**self._finish(_database_file(planned.name)))
-        with open_part(self._writer, self.id, part, self._sealing.keys.identities) as plain:
-            content = read_database(plain, planned.number, what=part.file)
         streamed = copied.databases[planned.number]
+        identities = self._sealing.keys.identities
+        with open_part(self._writer, self.id, part, identities, watch=watch) as plain:
+            if streamed.fingerprint is None:
+                content = read_database(plain, planned.number, what=part.file)
+            else:
+                plain.read_rest()
+                content = DatabaseContent(streamed.keys, streamed.keys_with_expiry, str(streamed.fingerprint))
         if (content.keys, content.keys_with_expiry) != (streamed.keys, streamed.keys_with_expiry):
             raise DamagedPart(f"{part.file} holds {content.keys} keys instead of {streamed.keys}")
         return DatabasePart(**dict(part), name=planned.name, number=planned.number, **asdict(content))
+
+    def _verify(self, part: FilePart, watch: Watch) -> None:
+        verify_part(self._writer, self.id, part, self._sealing.keys, watch=watch)
 
     def _open_part(self, name: str, *, encrypted: bool = True) -> SealingWriter:
         file = name + ENCRYPTED_ENDING if encrypted else name

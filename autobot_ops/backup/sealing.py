@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 LEVEL = 1
 """A stream waits for nobody: at level 3 archives are some 8 % smaller and take twice the time."""
-PIECE_BYTES = 1024 * 1024
+PIECE_BYTES = 512 * 1024
 """What is handed from thread to thread. Each hand-over waits for the interpreter, up to 5 ms."""
 STORED_PIECE_BYTES = 1024
-PIECES_AHEAD = 4
+PIECES_AHEAD = 3
 ENCRYPTED_ENDING = ".age"
 
 

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from autobot_ops.backup.background import share_one_arena
 from autobot_ops.backup.draft import ArchiveDraft, Origin, Sealing
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import Manifest, RebuiltVolume, Server, VolumeContent
 from autobot_ops.backup.plan import PlannedArchive
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.backup.sealing import SealingWriter
-from autobot_ops.backup.stream_copy import Progress, copy_stream
+from autobot_ops.backup.stream_copy import CopiedStream, Progress, copy_stream
 from autobot_ops.rdb.errors import StreamEndedEarly
 from autobot_ops.rdb.window import Source
+
+CopyStream = Callable[..., CopiedStream]
+"""Shape of copy_stream; a migration puts its own in place, which makes its plan from the same bytes."""
 
 ATTEMPTS = 3
 """A stream that FLUSHALL, a killed child or a slow reader cut off is asked for again."""
@@ -79,15 +83,17 @@ def take_archives(
     now: Callable[[], datetime],
     progress: Progress | None = None,
     on_retry: Callable[[StreamEndedEarly], object] = lambda error: None,
+    copy: CopyStream = copy_stream,
 ) -> list[Manifest]:
     """Make the planned archives; their manifests. To be called under the place's lock.
 
     Raises what the sources raise, StorageFailed and the errors of autobot_ops.rdb; what isn't committed
     then leaves nothing.
     """
+    share_one_arena()
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _attempt(plan, sources, place, sealing, origin, now, progress)
+            return _attempt(plan, sources, place, sealing, origin, now, progress, copy)
         except StreamEndedEarly as error:
             if attempt == ATTEMPTS:
                 raise
@@ -103,6 +109,7 @@ def _attempt(
     origin: Origin,
     now: Callable[[], datetime],
     progress: Progress | None,
+    copy: CopyStream,
 ) -> list[Manifest]:
     with ExitStack() as undone:
         taken_at = now()
@@ -111,7 +118,7 @@ def _attempt(
         where = {each.number: (draft, each.name) for draft in drafts for each in draft.planned.databases}
         takes_instance = next((draft for draft in drafts if draft.planned.instance), None)
         with sources.open_stream() as stream:
-            copied = copy_stream(
+            copied = copy(
                 stream,
                 where,
                 lambda number: where[number][0].open_database(where[number][1]),

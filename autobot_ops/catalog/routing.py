@@ -75,5 +75,5 @@ def _class_expression(body: bytes) -> bytes:
     if not body:
         # An empty class matches nothing, and its negation anything, as in Redis.
         return b"." if negated else b"(?!)"
-    escaped = re.sub(rb"\\(.)|([\[\]^&~|])", lambda found: b"\\" + (found[1] or found[2]), body)
+    escaped = re.sub(rb"\\(.)|([\[\]^&~|\\])", lambda found: re.escape(found[1] or found[2]), body)
     return b"[" + (b"^" if negated else b"") + escaped + b"]"

@@ -42,10 +42,11 @@ MONITOR = (
 BACKUP = ("+replconf", "+sync")
 """The replication stream and nothing else. It carries all data by nature: guard this password most."""
 
-MIGRATE = (*READS_EVERY_KEY, "+ping", "+move", "+multi", "+exec")
+MIGRATE = (*READS_EVERY_KEY, "+ping", "+move", "+multi", "+exec", "+info", "+client|list")
 """Its only writing command is MOVE, which changes no value and overwrites none.
 
-In the staging databases too: a restore of some keys exchanges them by MOVE, two in one transaction.
+In the staging databases too: a restore of some keys exchanges them by MOVE, two in one transaction. CLIENT
+LIST names the clients that still write legacy keys.
 """
 
 RESTORE = (

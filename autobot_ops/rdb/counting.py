@@ -22,12 +22,10 @@ from autobot_ops.rdb.tokens import BadPacking
 from autobot_ops.rdb.tokens import plain as plain_string
 
 # The types of usual entries are the same in all dialects.
-_PACKED = {
-    bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], form) for code, form in PACKED_FORMS.items()
-}
-_WALKED = {bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], walk) for code, walk in WALKS.items()}
-_DAMAGE = (BadPacking, BadEncoding, OverflowError, struct.error)
-_EXPIRY_BYTES = 9
+PACKED = {bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], form) for code, form in PACKED_FORMS.items()}
+WALKED = {bytes((code,)): (KIND_LETTERS[REDIS.types[code].kind], walk) for code, walk in WALKS.items()}
+DAMAGE = (BadPacking, BadEncoding, OverflowError, struct.error)
+EXPIRY_BYTES = 9
 
 
 class DatabaseCount:
@@ -62,13 +60,13 @@ class DatabaseCount:
                 # A string that is stored uncompressed: these bytes are its canonical form.
                 digest = xxh3_128_intdigest(entry)
             else:
-                form = _form(list_code or code, key, value)
+                form = usual_form(list_code or code, key, value)
                 if form is None:
                     break
-                digest = xxh3_128_intdigest(entry[:_EXPIRY_BYTES] + form if expires else form)
+                digest = xxh3_128_intdigest(entry[:EXPIRY_BYTES] + form if expires else form)
             if expires:
                 expiring += 1
-                self.prints.add(digest, int.from_bytes(entry[1:_EXPIRY_BYTES], "little", signed=True))
+                self.prints.add(digest, int.from_bytes(entry[1:EXPIRY_BYTES], "little", signed=True))
             else:
                 total += digest
             keys += 1
@@ -89,10 +87,10 @@ class DatabaseCount:
         if head is None:
             return position
         expiry, code, key = head.groups()
-        letter, walk = _WALKED[code]
+        letter, walk = WALKED[code]
         try:
             found = walk(data, head.end())
-        except (IndexError, *_DAMAGE):
+        except (IndexError, *DAMAGE):
             return position
         if found is None:
             return position
@@ -100,7 +98,7 @@ class DatabaseCount:
         if expiry is None:
             self.prints.add_lasting(1, xxh3_128_intdigest(letter + key + form))
         else:
-            digest = xxh3_128_intdigest(data[position : position + _EXPIRY_BYTES] + letter + key + form)
+            digest = xxh3_128_intdigest(data[position : position + EXPIRY_BYTES] + letter + key + form)
             self.prints.add(digest, int.from_bytes(expiry, "little", signed=True))
             self.summary.keys_with_expiry += 1
         size = end - position
@@ -111,19 +109,19 @@ class DatabaseCount:
         return end
 
 
-def _form(code: bytes, key: bytes, value: bytes) -> bytes | None:
+def usual_form(code: bytes, key: bytes, value: bytes) -> bytes | None:
     """Kind, key and value, as they go into the digest; None where the value isn't usual, or damaged."""
     try:
         plain = whole(value, 0)[0]
         if code == b"\x00":
             return code + key + plain_string(plain)
-        letter, form_of = _PACKED[code]
+        letter, form_of = PACKED[code]
         form = form_of(plain)
-    except _DAMAGE:
+    except DAMAGE:
         return None
     return None if form is None else letter + key + form
 
 
 def _large_key(entry: bytes, size: int) -> LargeKey:
-    at = _EXPIRY_BYTES if entry[0] == EXPIRES_MILLISECONDS else 0
+    at = EXPIRY_BYTES if entry[0] == EXPIRES_MILLISECONDS else 0
     return LargeKey(size, whole(entry, at + 1)[0], REDIS.types[entry[at]].kind)

@@ -106,7 +106,7 @@ class Splitter:
         for entry in self.reader:
             yield entry
             summaries.setdefault(entry.database, Summary()).add(entry)
-        self._finish()
+        self.finish()
 
     def run(self) -> None:
         """Read to the end, looking at no entry."""
@@ -127,7 +127,7 @@ class Splitter:
         self.reader.taker = count_of
         for entry in self.reader:
             count_of(entry.database).add(entry)
-        self._finish()
+        self.finish()
         return counts
 
     def add_empty(self, number: int, output: Output) -> None:
@@ -135,7 +135,8 @@ class Splitter:
         writer = self.writers[number] = self._writer(output)
         writer.finish()
 
-    def _finish(self) -> None:
+    def finish(self) -> None:
+        """Write the end marks; for whoever reads `reader` themselves, when it has ended without error."""
         for writer in self.writers.values():
             writer.finish()
         if self.instance_writer is not None:

@@ -28,7 +28,7 @@ from autobot_ops.stack.stack import Stack
 from autobot_ops.stack.volumes import data_volume
 
 POSTGRES_DATABASE = "autobot"
-_NEW_KEY = (
+NEW_KEY = (
     "a new backup key was made: {path}. Keep a copy of it on another machine: "
     "without it no archive can be opened."
 )
@@ -110,7 +110,7 @@ def run_backup(stack: Stack, plan: Sequence[PlannedArchive], watchers: Watchers)
     with place.lock():
         for name in place.clear_garbage():
             watchers.say(f"cleared away {name}, which was never finished")
-        keys = ensure_keys(stack, lambda path: watchers.warn(_NEW_KEY.format(path=path)))
+        keys = ensure_keys(stack, lambda path: watchers.warn(NEW_KEY.format(path=path)))
         recipients = parse_recipients([keys.recipient, *settings.backup_recipients.split()])
         return take_archives(
             plan,

@@ -135,9 +135,10 @@ OPERATIONS: tuple[Operation, ...] = (
     *(Operation(command, READERS, in_a_database=True) for command in ("SCAN 0", "DBSIZE", "RANDOMKEY")),
     Operation("KEYS *", ONLY_OPERATOR, in_a_database=True),
     Operation("FLUSHDB", WRITERS, destructive=True, in_a_database=True),
-    Operation("INFO", frozenset({OPERATOR, MONITOR, RESTORE})),
+    Operation("INFO", frozenset({OPERATOR, MONITOR, MIGRATE, RESTORE})),
+    Operation("CLIENT LIST", frozenset({OPERATOR, MONITOR, MIGRATE})),
     *(Operation(command, frozenset({OPERATOR, MONITOR}))
-      for command in ("CLIENT LIST", "SLOWLOG LEN", "LATENCY LATEST", "MEMORY STATS")),
+      for command in ("SLOWLOG LEN", "LATENCY LATEST", "MEMORY STATS")),
     *(Operation(command, ONLY_OPERATOR)
       for command in ("SLOWLOG GET", "CONFIG GET maxmemory", "CONFIG SET maxmemory-samples 5",
                       "CLIENT KILL ID 999999999",

@@ -1,0 +1,89 @@
+"""Move the keys of an old installation from database 0 into the databases that the catalog describes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from invoke import Collection, Context, task
+
+from autobot_ops.command import current_stack, verb
+
+JSON_HELP = "print one JSON document"
+
+
+@task(
+    name="run",
+    default=True,
+    iterable=["route"],
+    help={
+        "dry_run": "plan and show, move nothing",
+        "route": "PATTERN=DATABASE, wins over the catalog where both fit as well; may be repeated",
+        "rules": "a file with one such route a line",
+        "plan_file": "with --dry-run: save the plan there; else: apply the plan of this file",
+        "url": "a server (redis://…, rediss://…) in place of the stack's",
+        "no_backup": "make no safety archive",
+        "on_conflict": "fail, skip, replace or keep-newer",
+        "max_rate": "keys per second at most",
+        "watch": "go on sweeping until Ctrl-C, and say who still writes legacy keys",
+        "rollback": "take a run back: its id, or `last`",
+        "yes": "don't ask",
+        "json": JSON_HELP,
+    },
+)
+@verb
+def migrate_run(
+    context: Context,
+    route: list[str],
+    dry_run: bool = False,
+    rules: str = "",
+    plan_file: str = "",
+    url: str = "",
+    no_backup: bool = False,
+    on_conflict: str = "fail",
+    max_rate: int = 0,
+    watch: bool = False,
+    rollback: str = "",
+    yes: bool = False,
+    json: bool = False,
+) -> None:
+    """Move legacy keys of database 0 into their databases: nothing lost, nothing stopped, reversible."""
+    from autobot_ops.migration.routes import parse_route, read_rules
+    from autobot_ops.stack.migrate import open_session, safety_archives
+    from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
+
+    stack = current_stack()
+    extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]
+    session = open_session(stack, url, extra)
+    options = Options(
+        plan_file=plan_file,
+        on_conflict=on_conflict,
+        max_rate=max_rate or None,
+        watch=watch,
+        dry_run=dry_run or bool(context.config.run.dry),
+        assume_yes=yes,
+        as_json=json,
+    )
+    if rollback:
+        take_back(session, options, "" if rollback == "last" else rollback)
+        return
+    archives = None if no_backup else partial(safety_archives, stack, session, of_stack=not url)
+    migrate_keys(session, options, archives)
+
+
+@task(name="list", help={"json": JSON_HELP})
+@verb
+def migrate_list(context: Context, json: bool = False) -> None:
+    """List the migrations of this project: when, how many keys, how they ended."""
+    from autobot_ops import frontend
+    from autobot_ops.migration.listing import COLUMNS, list_runs
+
+    rows = list_runs(current_stack().settings.project_state_dir)
+    if json:
+        frontend.emit_json({"migrations": [row.document for row in rows]})
+    else:
+        frontend.table("", COLUMNS, [row.cells for row in rows])
+
+
+migrate = Collection("migrate")
+for migrate_task in (migrate_run, migrate_list):
+    migrate.add_task(migrate_task)

@@ -1,0 +1,90 @@
+"""Routes: one expression says what the router's loop says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autobot_ops.catalog import load_catalogs
+from autobot_ops.catalog.routing import Router
+from autobot_ops.migration.errors import InvalidRoute
+from autobot_ops.migration.routes import Routes, make_routes, parse_route, parse_rules
+
+CATALOGS = load_catalogs(Path(__file__).parents[3])
+ROUTES = make_routes(CATALOGS.databases)
+
+letters = st.text(alphabet="ab:", max_size=4)
+pieces = st.one_of(letters, st.sampled_from(["*", "?", "[ab]", "[^a]", "[", "\\*", "\\", "ä", "."]))
+patterns = st.lists(pieces, min_size=1, max_size=4).map("".join)
+names = st.sampled_from(sorted(CATALOGS.databases))
+keys = st.one_of(
+    st.binary(max_size=8),
+    st.text(alphabet="ab:*äx.", max_size=8).map(str.encode),
+    st.text(max_size=6).map(str.encode),
+)
+
+
+def routed(routes: Routes, key: bytes) -> str | None:
+    section = routes.section_of(key)
+    return None if section is None else routes.sections[section].database_name
+
+
+@given(st.lists(st.tuples(patterns, names), max_size=8), st.lists(keys, max_size=20))
+def test_says_what_the_router_says(extra: list[tuple[str, str]], some: list[bytes]) -> None:
+    routes = make_routes(CATALOGS.databases, extra)
+    for key in some:
+        assert routed(routes, key) == routes.router.route(key)
+
+
+@given(st.lists(st.tuples(patterns, names), max_size=8), patterns)
+def test_says_so_for_keys_that_look_like_patterns(extra: list[tuple[str, str]], pattern: str) -> None:
+    routes = make_routes(CATALOGS.databases, extra)
+    assert routed(routes, pattern.encode()) == routes.router.route(pattern.encode())
+
+
+def test_the_router_of_the_catalog_is_the_same() -> None:
+    assert isinstance(ROUTES.router, Router)
+    for key in (
+        b"fact:1",
+        b"facts_by_x",
+        b"x:stats",
+        b"fact:stats",
+        b"cache:1",
+        b"ping",
+        b"autobot:models:x",
+    ):
+        assert routed(ROUTES, key) == ROUTES.router.route(key)
+
+
+def test_keys_that_name_each_other_are_one_section() -> None:
+    sections = {
+        ROUTES.section_of(key)
+        for key in (b"fact:1", b"facts_by_category:x", b"atomic_fact:1", b"fact_id_counter")
+    }
+    assert len(sections) == 1
+    assert ROUTES.section_of(b"doc:1") not in sections
+
+
+def test_pinned_prefixes_stay_whatever_claims_them() -> None:
+    routes = make_routes(CATALOGS.databases, [("doc:special*", "models")], pinned=["doc:special*x"])
+    assert routed(routes, b"doc:special*x:1") == "main"
+    assert routed(routes, b"doc:special:1") == "models"
+
+
+@pytest.mark.parametrize("text", ["", "x", "=knowledge", "x=", "x= "])
+def test_refuses_what_is_no_route(text: str) -> None:
+    with pytest.raises(InvalidRoute):
+        parse_route(text)
+
+
+def test_a_pattern_may_hold_an_equals_sign() -> None:
+    assert parse_route("a=b*=knowledge") == ("a=b*", "knowledge")
+
+
+def test_rules_name_the_line_that_is_none() -> None:
+    assert parse_rules("# old\n\nx:*=models\n", "f") == [("x:*", "models")]
+    with pytest.raises(InvalidRoute, match="f:2"):
+        parse_rules("x:*=models\nnothing\n", "f")
