@@ -1,7 +1,8 @@
 """Writing: load into staging, compare there, hand over with MOVE, deal with what was in the way.
 
-A target's database gets a key whole and compared, or not at all: until the first MOVE nothing was written that an
-application reads, and a MOVE overwrites nothing. A crash leaves keys in staging, where the next run finds them.
+A target's database gets a key whole and compared, or not at all: until the first MOVE nothing was written
+that an application reads, and a MOVE overwrites nothing. A crash leaves keys in staging, where the next run
+finds them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from autobot_ops.transfer.target import Target, marker
 
 IN_PIECES = -1
 """No value is small enough to go by RESTORE."""
+
+NO_COMMANDS = "no commands write it as it is: a stream that is empty, or awaits answers to deleted messages"
 
 Progress = Callable[[int], object]
 
@@ -73,7 +76,7 @@ class Work:
 
 
 def load_into_staging(work: Work, brought: Brought, *, whole: bool, progress: Progress) -> None:
-    """Load what isn't in staging yet. `whole`: RESTORE is possible. Raises as restore.loading, and on Ctrl-C."""
+    """Load what isn't in staging yet; `whole`: RESTORE is possible. Raises as restore.loading; on Ctrl-C."""
     if len(work.fates.stale):
         work.target.remove_staged(work.staging, work.fates.stale.__contains__)
     staged = work.fates.sets[Fate.STAGED]
@@ -105,7 +108,7 @@ def load_into_staging(work: Work, brought: Brought, *, whole: bool, progress: Pr
         return
     work.target.remove_staged(work.staging, loaded.incomplete.__contains__)
     for key in loaded.incomplete:
-        brought.left[key] = "no commands can write it as it is (pending entries of deleted messages)"
+        brought.left[key] = NO_COMMANDS
 
 
 def compare_staging(work: Work, brought: Brought) -> None:

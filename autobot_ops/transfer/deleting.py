@@ -1,7 +1,7 @@
 """Deleting from the source what has verifiably arrived: the only thing that ever writes there.
 
-Per key, and only if the source still has the value that was brought: DUMP and expiry are compared under WATCH, and
-UNLINK is in the transaction that fails where somebody wrote to the key since.
+Per key, and only if the source still has the value that was brought: DUMP and expiry are compared under
+WATCH, and UNLINK is in the transaction that fails where somebody wrote to the key since.
 """
 
 from __future__ import annotations
@@ -61,9 +61,7 @@ def delete_from_source(
                 if work.stop():
                     raise MigrationInterrupted("interrupted while deleting from the source", hint=AGAIN)
     except ServerLost as error:
-        raise SourceLost(
-            error.message, hint=f"All that was deleted there is in the target. {AGAIN}"
-        ) from error
+        raise SourceLost(error.message, hint=f"All that was deleted is in the target. {AGAIN}") from error
     return counts
 
 
@@ -99,7 +97,7 @@ def _granted(connection: Connection, reply: object) -> object:
     if isinstance(reply, hiredis.ReplyError):
         raise SourceRefuses(
             f"{connection.endpoint} doesn't let keys be deleted: {reply}",
-            hint="Its user needs +memory|usage +watch +unwatch +multi +exec +dump +pttl +time +unlink. All keys are in the "
-            "target; nothing that isn't was deleted.",
+            hint="Its user needs +memory|usage +watch +unwatch +multi +exec +dump +pttl +time +unlink. "
+            "All that was deleted is in the target.",
         )
     return reply

@@ -1,7 +1,8 @@
 """One database of another server, as an RDB file on this disk that only this process can read.
 
-It is read several times, and large: hence a file. It is the source's data outside its own care: hence sealed
-with a key that is never written down, and without a name, so that a crash leaves nothing that anybody could use.
+It is read several times, and large: hence a file. It is the source's data outside its own care: hence
+sealed with a key that is never written down, and without a name: a crash leaves nothing that anybody could
+use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What is to be brought where: the copy of the source met with what the target holds already.
 
-Nothing but this decides what is done, also after a crash: what is in its target equals the source's and is done,
-what is in staging equals it and waits for its MOVE, everything else is loaded. So there is no journal to trust.
+Nothing but this decides what is done, also after a crash: what equals the source's is done where it is in
+its target, and waits for its MOVE where it is in staging; everything else is loaded. So there is no journal
+to trust.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 from autobot_ops.transfer.fetching import LocalCopy
 
 COUNTS_ENTRIES_READ = 10
-"""From this RDB version (7.0) on streams' groups have a counter, which a target makes up where it is missing."""
+"""From this RDB version (7.0) on streams' groups have a counter; a target makes it up where it is missing."""
 EXAMPLES = 10
 _FIELD_EXPIRY = {REDIS: frozenset({22, 23, 24, 25}), VALKEY: frozenset({22})}
 

@@ -1,7 +1,7 @@
 """The server that gets the keys, as three users reach it, and what it understands.
 
-`restore` loads, and may write staging databases only; `migrate` hands keys over from there by MOVE, and may write
-nothing else; `backup` reads the stream. So no user gets a right for this that it doesn't have already.
+`restore` loads, and may write staging databases only; `migrate` hands keys over from there by MOVE, its only
+writing command; `backup` reads the stream. So no user gets a right for this that it doesn't have already.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Target:
 
     def clock(self) -> Callable[[], int]:
         """A clock that shows the server's time in milliseconds: expiries are judged by that."""
-        with Connection(self.loading, self.session.staging[0]) as connection:
+        with Connection(self.session.commands) as connection:
             before = time.monotonic()
             started = int(information(connection)["server_time_usec"]) // 1000
         return lambda: started + int((time.monotonic() - before) * 1000)

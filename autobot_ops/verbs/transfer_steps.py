@@ -81,6 +81,8 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
         run, staging = _run(target, observed)
         stack.callback(run.close)
         stack.callback(lambda: None if run.begun else run.discard())
+        if staging is None and not options.dry_run:
+            staging = target.free_number(observed)
         timer = Timer()
         with timer.phase("reading the source"), frontend.work("reading the source", unit="bytes") as bar:
             copy = fetch(
@@ -95,9 +97,9 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
             with closing(look(session.streams, numbers, content.version, run.path)) as found:
                 fates = decide(content, found, staging, marker(run.id))
         names = {each.database_number: each.database_name for each in session.routes.sections}
-        plan = report.plan_document(content, fates, names, copy.by_stream)
+        plan = report.plan_document(content, fates, names, by_stream=copy.by_stream)
         _show_plan(plan, options)
-        if options.dry_run:
+        if options.dry_run or staging is None:
             return
         conflicts = fates.sets[Fate.CONFLICT]
         if options.on_conflict == "fail" and len(conflicts):
@@ -108,7 +110,6 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
                 hint=f"{UNTOUCHED} Choose with --on-conflict skip, replace or keep-newer.",
             )
         frontend.confirm(_question(content, options), assume_yes=options.assume_yes)
-        staging = target.free_number(observed) if staging is None else staging
         aside = target.free_number(observed, {staging}) if options.on_conflict in REPLACING else None
         run.write(
             "began", server=str(session.commands), replication_ids=observed.identity.replication_ids,

