@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from autobot_ops.backup.places import Watch
 
 NICENESS = 10
 """On a machine that is busy such a thread gets a tenth of what the servers get."""
+
+_M_ARENA_MAX = -8
+"""From glibc's malloc.h."""
 
 Result = TypeVar("Result")
 
@@ -39,6 +44,17 @@ def in_background(work: Callable[[Watch], Result]) -> Result:
         except BaseException:
             interrupted.set()
             raise
+
+
+def share_one_arena() -> None:
+    """Have all threads take memory from one pool; to be called before they start.
+
+    glibc gives each thread a pool of its own, and each keeps what its largest moment took. A backup has a
+    thread per file, of which one works at a time: 15 MiB less.
+    """
+    if sys.platform == "linux":
+        with suppress(AttributeError, OSError):  # another C library has no such option, and needs none
+            ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
 
 
 def _give_way() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from autobot_ops.backup.background import share_one_arena
 from autobot_ops.backup.draft import ArchiveDraft, Origin, Sealing
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import Manifest, RebuiltVolume, Server, VolumeContent
@@ -89,6 +90,7 @@ def take_archives(
     Raises what the sources raise, StorageFailed and the errors of autobot_ops.rdb; what isn't committed
     then leaves nothing.
     """
+    share_one_arena()
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return _attempt(plan, sources, place, sealing, origin, now, progress, copy)

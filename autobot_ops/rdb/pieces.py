@@ -5,8 +5,9 @@ in between. Strings go by SET and APPEND, lists by RPUSH, sets by SADD, hashes b
 HPEXPIREAT), sorted sets by ZADD with scores that read back to the same eight bytes, streams by XADD and
 what `stream_pieces` says; a key's expiry comes last. The commands suppose that the key doesn't exist.
 
-Not in pieces, because only RESTORE can say them: modules' values, and hashes in zipmaps, which no
-server of the last ten years writes. `can_be_split` tells.
+Not in pieces, because only RESTORE can say them: modules' values; streams as servers before 7.0 write them
+(those refuse the counters' options, and later ones estimate what a group has read only when they load);
+and hashes in zipmaps, which no server of the last ten years writes. `can_be_split` tells.
 """
 
 from __future__ import annotations
@@ -155,7 +156,6 @@ def _fields(read: Fields) -> _Split:
 _SPLITS: Mapping[int, _Split] = MappingProxyType(
     {
         0: _string,
-        15: stream_commands(1),
         19: stream_commands(2),
         21: stream_commands(3),
         **{code: _elements(b"RPUSH", read) for code, read in LISTS.items()},

@@ -25,7 +25,7 @@ _NO_COUNT = (1 << 64) - 1
 
 
 def stream_commands(version: int) -> Callable[[bytes, Window], Iterator[Command]]:
-    """For version 1 (type 15), 2 (type 19) or 3 (type 21) of the layout."""
+    """For version 2 (type 19) or 3 (type 21) of the layout."""
     return lambda key, window: _commands(key, window, version)
 
 
@@ -44,12 +44,8 @@ def _commands(key: bytes, window: Window, version: int) -> Iterator[Command]:
         for command in _node(key, window):
             exists = True
             yield command
-    length, *last = (window.length() for _ in range(3))
-    if version == 1:
-        # What a server of 7.0 or later makes of it on loading.
-        deleted, added = [0, 0], length
-    else:
-        _first_ms, _first_sequence, *deleted, added = (window.length() for _ in range(5))
+    _length, *last = (window.length() for _ in range(3))
+    _first_ms, _first_sequence, *deleted, added = (window.length() for _ in range(5))
     set_id = (
         b"XSETID", key, _id(*last), b"ENTRIESADDED", b"%d" % added, b"MAXDELETEDID", _id(*deleted),
     )  # fmt: skip
@@ -93,8 +89,8 @@ def _node(key: bytes, window: Window) -> Iterator[Command]:
 def _group(key: bytes, window: Window, version: int) -> Iterator[Command]:
     name = whole_string(window)
     last = _id(window.length(), window.length())
-    count = () if version == 1 else (b"ENTRIESREAD", _entries_read(window.length()))
-    yield (b"XGROUP", b"CREATE", key, name, last, b"MKSTREAM", *count)
+    read = _entries_read(window.length())
+    yield (b"XGROUP", b"CREATE", key, name, last, b"MKSTREAM", b"ENTRIESREAD", read)
     pending = _Pending(window)
     for _ in range(window.length()):
         window.release()

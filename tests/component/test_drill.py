@@ -25,7 +25,8 @@ from tests.component.redis_process import REPOSITORY
 
 PAST = 946_684_800_000
 HOLDER = """
-import io, sys
+import io, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 from autobot_ops.backup.drill import LocalDrill
 rdb = open(sys.argv[1], "rb").read()
 with LocalDrill().reload(io.BytesIO(rdb)) as stream:

@@ -63,6 +63,8 @@ def backups(stack: Stack, operator: Dialer, conversation: str, tmp_path: Path) -
     made.inv("restore.commit", "sessions", "--yes", check=False)
     with operator(SESSIONS) as client:
         client.delete(*ours(client))
+    with operator(TESTING) as client:
+        client.delete("test:integration")
 
 
 def write_every_type(client: redis.Redis) -> None:

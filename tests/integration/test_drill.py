@@ -22,12 +22,13 @@ from tests.integration.conftest import Stack
 
 KEYS = 1000
 HOLDER = """
-import io, sys
+import io, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 from autobot_ops.backup.drill import ContainerDrill
 image, project = sys.argv[1:]
 with ContainerDrill(image, project, 2**28).reload(io.BytesIO(sys.stdin.buffer.read())) as stream:
     print("loaded", flush=True)
-    __import__("signal").pause()
+    signal.pause()
 """
 
 

@@ -16,7 +16,7 @@ _VOLATILE = {b"seen-time", b"active-time", b"radix-tree-keys", b"radix-tree-node
 
 
 def contents(server: DataServer, number: int) -> dict[bytes, tuple[Any, ...]]:
-    """Key → type, digest of the value, absolute expiry, and all about its groups."""
+    """Key → type, digest of the value, absolute expiry, and all about its groups or its fields' expiries."""
     with server.client(number) as client:
         return {key: _described(client, key) for key in client.scan_iter(count=1000)}
 
@@ -27,14 +27,26 @@ def _described(client: Any, key: bytes) -> tuple[Any, ...]:
     try:
         expiry = client.execute_command("PEXPIRETIME", key)
     except redis.ResponseError:
-        # Before 7.0 only a relative one can be had.
+        # Before 7.0 only a relative one can be had: of that, whether there is one.
         expiry = client.pttl(key) > 0
-    details = (
-        _without_volatile(client.execute_command("XINFO", "STREAM", key, "FULL", "COUNT", 0))
-        if kind == b"stream"
-        else None
-    )
+    details = None
+    if kind == b"stream":
+        details = _without_volatile(client.execute_command("XINFO", "STREAM", key, "FULL", "COUNT", 0))
+    elif kind == b"hash":
+        details = _field_expiries(client, key)
     return kind, tuple(digest), expiry, repr(details)
+
+
+def _field_expiries(client: Any, key: bytes) -> dict[bytes, int] | None:
+    """Of the fields that have one, in milliseconds; the digest doesn't have them. None where none can be."""
+    names = sorted(client.hkeys(key))
+    try:
+        found = client.execute_command("HPEXPIRETIME", key, "FIELDS", len(names), *names)
+    except redis.ResponseError as error:
+        if "unknown command" not in str(error).lower():
+            raise
+        return None
+    return {name: at for name, at in zip(names, found, strict=True) if at > 0}
 
 
 def _without_volatile(found: Any) -> Any:

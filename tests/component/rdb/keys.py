@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import redis
@@ -16,9 +17,11 @@ _WORDS = ("status", "user", "assistant", "content", "timestamp", "none", "true",
 LIBRARY = "#!lua name=mylib\nredis.register_function('one', function() return 1 end)"
 
 
-def fill(server: DataServer, keys: int = 300, *, odd: bool = True) -> None:
-    """Write `keys` usual keys into each of DATABASES, the odd ones, and a function library where possible."""
-    for number in DATABASES:
+def fill(
+    server: DataServer, keys: int = 300, *, odd: bool = True, databases: Sequence[int] = DATABASES
+) -> None:
+    """Write `keys` usual keys into each database, the odd ones, and a function library where possible."""
+    for number in databases:
         chooser = random.Random(number)
         with server.client(number) as client:
             pipe = client.pipeline(transaction=False)
