@@ -152,8 +152,8 @@ def report_lines(document: Mapping[str, Any]) -> list[str]:
         "by RESTORE" if document["written"] == "whole" else "with native commands, for its version is another"
     )
     lines = [
-        f"{document['id']}: {document['result']}; {document['moved']:,} keys of {document['source']} are in "
-        f"their databases, loaded {how} ({document['in_pieces']:,} in pieces)"
+        f"{document['id']}: {document['result']}; {document['moved']:,} keys were brought from "
+        f"{document['source']}, loaded {how} ({document['in_pieces']:,} in pieces)"
     ]
     if document["replaced"]:
         lines.append(

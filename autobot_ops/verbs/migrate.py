@@ -57,12 +57,13 @@ def migrate_run(
     from autobot_ops.migration.routes import parse_route, read_rules
     from autobot_ops.stack.migrate import open_session, open_target, safety_archives
     from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys, take_back
-    from autobot_ops.verbs.transfer_steps import TransferOptions, transfer_keys
+    from autobot_ops.verbs.transfer_steps import TransferOptions, refuse_with_source, transfer_keys
 
     stack = current_stack()
     extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]
     dry_run = dry_run or bool(context.config.run.dry)
     if source:
+        refuse_with_source(plan_file=plan_file, rollback=rollback, watch=watch, max_rate=max_rate)
         transfer_keys(
             open_target(stack, url, extra),
             endpoint_from_url(source),

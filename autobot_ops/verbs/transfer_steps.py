@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from autobot_ops import frontend
+from autobot_ops.errors import ConfigurationError
 from autobot_ops.migration.comparing import MOST_NAMED
 from autobot_ops.migration.conflicts import REPLACING, Choice
 from autobot_ops.migration.errors import RESUME, KeysCollide, ServerLost
@@ -67,6 +68,20 @@ class Timer:
         began = time.monotonic()
         yield
         self.seconds[name] = time.monotonic() - began
+
+
+class NotWithSource(ConfigurationError):
+    """An option that a migration inside one server has, and this one doesn't."""
+
+
+def refuse_with_source(**options: object) -> None:
+    """NotWithSource for the first of these options that was given."""
+    for name, value in options.items():
+        if value:
+            raise NotWithSource(
+                f"--{name.replace('_', '-')} doesn't go with --source",
+                hint="docs/operations/migration.md says what does.",
+            )
 
 
 def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) -> None:
