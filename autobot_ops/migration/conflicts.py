@@ -7,7 +7,7 @@ has it; where there is none, nothing is replaced.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import hiredis
@@ -18,7 +18,7 @@ from autobot_ops.migration.looking import Found
 from autobot_ops.migration.routes import SOURCE_NUMBER
 from autobot_ops.migration.run_folder import RunFolder, named
 from autobot_ops.rdb.fingerprint import KeyDigests
-from autobot_ops.rdb.layout import VALKEY
+from autobot_ops.rdb.layout import EXPIRES_MILLISECONDS, VALKEY, Dialect
 from autobot_ops.rdb.reader import Reader
 
 Choice = Literal["fail", "skip", "replace", "keep-newer"]
@@ -27,6 +27,8 @@ REPLACING: tuple[Choice, ...] = ("replace", "keep-newer")
 
 LARGEST_COMPARED = 16 * 1024 * 1024
 """Larger values (bytes of memory) count as different: comparing them would hold the server up."""
+
+DigestsFor = Callable[[Dialect], KeyDigests]
 
 _FOOTER_BYTES = 10
 _VERSION_BYTES = 2
@@ -39,7 +41,17 @@ class NowhereAside(RefusedForSafety):
 class Conflicts:
     """Resolves collisions in one way, on a connection of its own. See moving.Resolver."""
 
-    def __init__(self, connection: Connection, choice: Choice, aside: int | None, run: RunFolder) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        choice: Choice,
+        aside: int | None,
+        run: RunFolder,
+        *,
+        source: int = SOURCE_NUMBER,
+    ) -> None:
+        """`source` is the database that keys come from, 0 or a staging one."""
+        self._source = source
         self._connection = connection
         self._choice = choice
         self._aside = aside
@@ -70,7 +82,7 @@ class Conflicts:
                 ("MULTI",),
                 ("SELECT", number),
                 ("MOVE", key, self._aside or 0),
-                ("SELECT", SOURCE_NUMBER),
+                ("SELECT", self._source),
                 ("MOVE", key, number),
                 ("EXEC",),
             ]
@@ -80,8 +92,8 @@ class Conflicts:
         return Found.REPLACED if isinstance(done, list) and done[-1] == 1 else Found.BOTH
 
     def _give_way(self, key: bytes, number: int) -> Found:
-        self._note(key, number, origin=SOURCE_NUMBER)
-        self._connection.select(SOURCE_NUMBER)
+        self._note(key, number, origin=self._source)
+        self._connection.select(self._source)
         return Found.OLDER if self._connection.ask("MOVE", key, self._aside or 0) == 1 else Found.BOTH
 
     def _note(self, key: bytes, number: int, *, origin: int) -> None:
@@ -92,7 +104,7 @@ class Conflicts:
 
     def _equal(self, key: bytes, number: int) -> bool:
         """Whether type, value and expiry are the same."""
-        return self._digest(key, SOURCE_NUMBER) == self._digest(key, number) is not None
+        return self._digest(key, self._source) == self._digest(key, number) is not None
 
     def _digest(self, key: bytes, number: int) -> int | None:
         self._connection.select(number)
@@ -117,11 +129,13 @@ class Conflicts:
         source_entry, target_entry = map(_last_entry, self._both(key, number, "XINFO", "STREAM"))
         if source_entry and target_entry and source_entry != target_entry:
             return source_entry > target_entry
+        if self._source != SOURCE_NUMBER:
+            return False  # what was loaded just now has no past
         return _numbers(source_idle, target_idle) and _as_number(source_idle) < _as_number(target_idle)
 
     def _both(self, key: bytes, number: int, *words: str) -> tuple[object, object]:
         answers = []
-        for each in (SOURCE_NUMBER, number):
+        for each in (self._source, number):
             self._connection.select(each)
             answers.append(self._connection.ask(*words, key))
         return answers[0], answers[1]
@@ -136,18 +150,22 @@ def _as_number(answer: object) -> int:
     return answer
 
 
-def digest_of_dump(key: bytes, dump: bytes) -> int:
+def digest_of_dump(
+    key: bytes, dump: bytes, expires_at: int | None = None, digests: DigestsFor = KeyDigests
+) -> int:
     """The digest of a value by its DUMP: the same for equal values, whatever their encoding."""
     body, footer = dump[:-_FOOTER_BYTES], dump[-_FOOTER_BYTES:]
     version = int.from_bytes(footer[:_VERSION_BYTES], "little")
     header = b"VALKEY%03d" % version if version in VALKEY.versions else b"REDIS%04d" % version
     name = b"\x80" + len(key).to_bytes(4, "big") + key
+    expiry = b"" if expires_at is None else bytes((EXPIRES_MILLISECONDS,)) + expires_at.to_bytes(8, "little")
     reader = Reader(
-        io.BytesIO(header + body[:1] + name + body[1:] + b"\xff" + bytes(8)), accept_missing_checksum=True
+        io.BytesIO(header + expiry + body[:1] + name + body[1:] + b"\xff" + bytes(8)),
+        accept_missing_checksum=True,
     )
     total = 0
     for entry in reader:
-        total = KeyDigests(reader.dialect).of(entry)
+        total = digests(reader.dialect).of(entry)
     return total
 
 

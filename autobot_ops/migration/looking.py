@@ -26,8 +26,10 @@ class Found(Enum):
 class Inspector:
     """Asks for keys on a connection of its own."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, source: int = SOURCE_NUMBER) -> None:
+        """`source` is the database that keys come from, 0 or a staging one."""
         self.connection = connection
+        self._source = source
 
     def close(self) -> None:
         """Hang up."""
@@ -40,7 +42,7 @@ class Inspector:
         for at in range(0, len(keys), _BATCH):
             some = keys[at : at + _BATCH]
             # Database 0 first: a key that moves in between is seen twice, never nowhere.
-            in_source = self._exist(some, SOURCE_NUMBER)
+            in_source = self._exist(some, self._source)
             in_target = self._exist(some, number)
             found += [places.get(pair, Found.NOWHERE) for pair in zip(in_source, in_target, strict=True)]
         return found

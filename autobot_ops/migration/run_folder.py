@@ -50,7 +50,8 @@ class RunState:
 
     `stayed` are the keys that a MOVE left, by (name, target's number), and why, without those that a later
     sweep moved; `not_moved` the same for each plan by itself. `displaced` are values that may have been put
-    aside: the database where they are, and the one that they come from.
+    aside: the database where they are, and the one that they come from. `staging` is where keys of another
+    server are loaded.
     """
 
     began_at: str = ""
@@ -59,6 +60,7 @@ class RunState:
     server: str = ""
     replication_ids: tuple[str, ...] = ()
     archive_id: str = ""
+    staging: int | None = None
     planned: int = 0
     plans: dict[str, PlanState] = field(default_factory=dict)
     stayed: dict[tuple[bytes, int], str] = field(default_factory=dict)
@@ -146,9 +148,9 @@ def named(keys: Iterable[bytes]) -> list[str]:
     return [key.decode("latin-1") for key in keys]
 
 
-def new_run(state_dir: Path, moment: datetime) -> RunFolder:
+def new_run(state_dir: Path, moment: datetime, folder: str = FOLDER) -> RunFolder:
     """Make the folder of a new run, named by the moment."""
-    path = state_dir / FOLDER / (moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z")
+    path = state_dir / folder / (moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3] + "Z")
     try:
         path.mkdir(parents=True, mode=0o700)
         sync_folder(path.parent)
@@ -160,14 +162,14 @@ def new_run(state_dir: Path, moment: datetime) -> RunFolder:
     return RunFolder(path)
 
 
-def all_runs(state_dir: Path) -> list[RunFolder]:
+def all_runs(state_dir: Path, folder: str = FOLDER) -> list[RunFolder]:
     """Runs that have begun, the oldest first."""
-    folder = state_dir / FOLDER
-    if not folder.is_dir():
+    place = state_dir / folder
+    if not place.is_dir():
         return []
     return [
         RunFolder(path)
-        for path in sorted(folder.iterdir())
+        for path in sorted(place.iterdir())
         if RUN_ID.fullmatch(path.name) and (path / JOURNAL).exists()
     ]
 
@@ -219,6 +221,7 @@ def _apply(state: RunState, line: Mapping[str, Any]) -> None:
             state.began_at, state.server = line["at"], line["server"]
             state.replication_ids = tuple(line["replication_ids"])
             state.archive_id, state.planned = line["archive"], line["keys"]
+            state.staging = line.get("staging")
         case "reserved":
             plan = state.plans.setdefault(line["plan"], PlanState())
             plan.reserved = max(plan.reserved, line["until"])

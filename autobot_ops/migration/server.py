@@ -46,7 +46,7 @@ def observe(connection: Connection, numbers: Iterable[int]) -> Observed:
             )
     connection.number = -1
     connection.select(0)
-    facts = _information(connection)
+    facts = information(connection)
     if facts.get("role") == "slave":
         master = f"{facts.get('master_host')}:{facts.get('master_port')}"
         raise CannotMove(
@@ -72,7 +72,8 @@ def observe(connection: Connection, numbers: Iterable[int]) -> Observed:
     )
 
 
-def _information(connection: Connection) -> Mapping[str, str]:
+def information(connection: Connection) -> Mapping[str, str]:
+    """What INFO says. MoveRefused where the user may not ask."""
     reply = connection.ask("INFO")
     if not isinstance(reply, bytes):
         raise MoveRefused(

@@ -39,6 +39,7 @@ from autobot_ops.rdb.forms import forms_of
 from autobot_ops.rdb.layout import EXPIRES_MILLISECONDS, Dialect, Kind
 from autobot_ops.rdb.quick_forms import QUICK_FORMS
 from autobot_ops.rdb.skipping import BadEncoding
+from autobot_ops.rdb.stream_forms import STREAM_VERSIONS, stream_form
 from autobot_ops.rdb.tokens import BadPacking, plain
 
 SPAN_BITS = 17
@@ -63,15 +64,20 @@ _EXPIRY = bytes((EXPIRES_MILLISECONDS,))
 class KeyDigests:
     """Computes 128 bits for one entry: key, kind, value and expiry, but not its database.
 
-    For who plans to move keys: the digests of the keys of a route add up to what its target gains.
+    For who plans to move keys: the digests of the keys of a route add up to what its target gains. Without
+    `entries_read` that counter of streams' groups doesn't count, which servers before 7.0 don't have.
     """
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, *, entries_read: bool = True) -> None:
         forms = forms_of(dialect)
         self._by_code = {
             code: (KIND_LETTERS[each.kind], QUICK_FORMS.get(code), forms[code])
             for code, each in dialect.types.items()
         }
+        for code, version in STREAM_VERSIONS.items() if not entries_read else ():
+            self._by_code[code] = (
+                KIND_LETTERS["stream"], None, stream_form(version, entries_read=False)
+            )  # fmt: skip
 
     def of(self, entry: Entry) -> int:
         """The digest; reads the entry's value. MalformedRecord where the value is none."""

@@ -19,9 +19,13 @@ _DELETED, _SAME_FIELDS = 1, 2
 ENTRY, COUNTERS, GROUP, CONSUMER = b"\xf8", b"\xf9", b"\xfa", b"\xfb"
 
 
-def stream_form(version: int) -> Callable[[Window], bytes]:
-    """The function for version 1 (type 15), 2 (type 19) or 3 (type 21) of the layout."""
-    return lambda window: run_form(_parts(window, version))
+STREAM_VERSIONS = {15: 1, 19: 2, 21: 3}
+"""Version of the layout by value type."""
+
+
+def stream_form(version: int, *, entries_read: bool = True) -> Callable[[Window], bytes]:
+    """The function for a version of the layout; without `entries_read` the groups' counters don't count."""
+    return lambda window: run_form(_parts(window, version, entries_read))
 
 
 def _number(value: int) -> bytes:
@@ -32,7 +36,7 @@ def _lengths(window: Window, count: int) -> bytes:
     return b"".join([encode_length(window.length()) for _ in range(count)])
 
 
-def _parts(window: Window, version: int) -> Iterator[bytes]:
+def _parts(window: Window, version: int, entries_read: bool) -> Iterator[bytes]:
     for _ in range(window.length()):
         window.release()
         yield from _node(window)
@@ -47,7 +51,7 @@ def _parts(window: Window, version: int) -> Iterator[bytes]:
     yield COUNTERS + encode_length(length) + last + deleted_and_added
     for _ in range(window.length()):
         window.release()
-        yield from _group(window, version)
+        yield from _group(window, version, entries_read)
 
 
 def _node(window: Window) -> Iterator[bytes]:
@@ -81,11 +85,13 @@ def _node(window: Window) -> Iterator[bytes]:
         raise BadPacking("a stream's node with more than its entries")
 
 
-def _group(window: Window, version: int) -> Iterator[bytes]:
+def _group(window: Window, version: int, entries_read: bool) -> Iterator[bytes]:
     # As it is stored, but for when its consumers were seen.
     name = plain_of(read_string(window))
     # Version 1 has no count of entries read; the loading server estimates one.
-    yield GROUP + name + _lengths(window, 2 if version == 1 else 3)
+    head = GROUP + name + _lengths(window, 2)
+    counter = b"" if version == 1 else _lengths(window, 1)
+    yield head + counter if entries_read else head
     pending = window.length()
     yield encode_length(pending)
     for _ in range(pending):

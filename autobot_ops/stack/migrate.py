@@ -27,6 +27,7 @@ from autobot_ops.rdb.window import Source
 from autobot_ops.stack.backup import NEW_KEY, ensure_keys, local_place
 from autobot_ops.stack.image_inputs import project_version
 from autobot_ops.stack.stack import Stack
+from autobot_ops.transfer.target import Target
 
 ARCHIVES = "migration-archives"
 
@@ -51,6 +52,12 @@ def open_session(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]
         # The top one is the ledger of restores.
         range(LAST_CATALOG_NUMBER + 1, stack.settings.redis_databases - 1),
     )
+
+
+def open_target(stack: Stack, url: str, extra_routes: Sequence[tuple[str, str]]) -> Target:
+    """The same server as one that gets keys of another; its user `restore` loads them into staging."""
+    session = open_session(stack, url, extra_routes)
+    return Target(session, session.commands if url else endpoint_for(stack, "restore"))
 
 
 def safety_archives(

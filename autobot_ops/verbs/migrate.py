@@ -21,6 +21,9 @@ JSON_HELP = "print one JSON document"
         "rules": "a file with one such route a line",
         "plan_file": "with --dry-run: save the plan there; else: apply the plan of this file",
         "url": "a server (redis://…, rediss://…) in place of the stack's",
+        "source": "bring the keys of another server (redis://…, rediss://…) here",
+        "source_db": "that server's database, 0 if not given",
+        "delete_source": "delete there, key by key, what was brought and verified",
         "no_backup": "make no safety archive",
         "on_conflict": "fail, skip, replace or keep-newer",
         "max_rate": "keys per second at most",
@@ -38,6 +41,9 @@ def migrate_run(
     rules: str = "",
     plan_file: str = "",
     url: str = "",
+    source: str = "",
+    source_db: int = 0,
+    delete_source: bool = False,
     no_backup: bool = False,
     on_conflict: str = "fail",
     max_rate: int = 0,
@@ -47,19 +53,37 @@ def migrate_run(
     json: bool = False,
 ) -> None:
     """Move legacy keys of database 0 into their databases: nothing lost, nothing stopped, reversible."""
+    from autobot_ops.adapters.redis_server import endpoint_from_url
     from autobot_ops.migration.routes import parse_route, read_rules
-    from autobot_ops.stack.migrate import open_session, safety_archives
-    from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
+    from autobot_ops.stack.migrate import open_session, open_target, safety_archives
+    from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys, take_back
+    from autobot_ops.verbs.transfer_steps import TransferOptions, refuse_with_source, transfer_keys
 
     stack = current_stack()
     extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]
+    dry_run = dry_run or bool(context.config.run.dry)
+    if source:
+        refuse_with_source(plan_file=plan_file, rollback=rollback, watch=watch, max_rate=max_rate)
+        transfer_keys(
+            open_target(stack, url, extra),
+            endpoint_from_url(source),
+            TransferOptions(
+                number=source_db,
+                on_conflict=known_choice(on_conflict),
+                delete_source=delete_source,
+                dry_run=dry_run,
+                assume_yes=yes,
+                as_json=json,
+            ),
+        )
+        return
     session = open_session(stack, url, extra)
     options = Options(
         plan_file=plan_file,
         on_conflict=on_conflict,
         max_rate=max_rate or None,
         watch=watch,
-        dry_run=dry_run or bool(context.config.run.dry),
+        dry_run=dry_run,
         assume_yes=yes,
         as_json=json,
     )

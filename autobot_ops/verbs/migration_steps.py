@@ -79,13 +79,17 @@ class Options:
     as_json: bool = False
 
 
+def known_choice(text: str) -> Choice:
+    """What --on-conflict says. Raises UnknownChoice."""
+    choice: Choice | None = next((each for each in CHOICES if each == text), None)
+    if choice is None:
+        raise UnknownChoice(f"unknown choice '{text}'", hint=f"Use one of {', '.join(CHOICES)}.")
+    return choice
+
+
 def migrate_keys(session: Session, options: Options, archives: MakeArchives | None) -> None:
     """A whole migration, or the rest of one that was interrupted. Raises NotAllMoved where keys stayed."""
-    choice: Choice | None = next((each for each in CHOICES if each == options.on_conflict), None)
-    if choice is None:
-        raise UnknownChoice(
-            f"unknown choice '{options.on_conflict}'", hint=f"Use one of {', '.join(CHOICES)}."
-        )
+    choice = known_choice(options.on_conflict)
     with only_one(session.state_dir), ExitStack() as stack:
         session.clear_garbage()
         observed = session.observe()

@@ -1,0 +1,1 @@
+"""Keys of another server, brought into the databases that the catalog describes."""
