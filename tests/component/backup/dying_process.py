@@ -5,7 +5,7 @@
     once     go through                                 trace  go through, and print the steps
     sweep    die at the first step, the second, …       hold   lock the place, say so, and wait
     moments  die at MORE random moments                 full   back up onto file systems of every size
-    copies   die at each request to the bucket at the URL MORE
+    copies   die at every second request to the bucket at the URL MORE
 
 FOLDER has `key`, a key file, and `start`, a place with an older archive; sweeps leave a folder for each step.
 """
@@ -96,9 +96,9 @@ class Steps:
         return counted
 
 
-def sweep(folder: Path, work: Callable[[Path, int], None]) -> None:
-    """Let a child die at step 1, 2, …, each in a folder of its own, until one goes through."""
-    for last in range(1, 10_000):
+def sweep(folder: Path, work: Callable[[Path, int], None], *, every: int = 1) -> None:
+    """Let a child die at step 1, 2, … (or every so many), each in a folder, until one goes through."""
+    for last in range(1, 10_000, every):
         shutil.copytree(folder / "start", folder / str(last))
         child = os.fork()
         if child == 0:
@@ -191,7 +191,7 @@ def main(what: str, folder: Path, *more: str) -> None:
 
         sweep(folder, die)
     elif what == "copies":
-        sweep(folder, lambda place_folder, last: copy(LocalPlace(place_folder), keys, more[0], last))
+        sweep(folder, lambda place_folder, last: copy(LocalPlace(place_folder), keys, more[0], last), every=2)
     elif what == "once":
         back_up(place, keys)
     elif what == "moments":
