@@ -11,6 +11,11 @@ from _pytest.terminal import TerminalReporter
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the sessions on live containers."""
+    parser.addoption("--record", action="store_true", help="write the tables into docs/verification.md")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The project's folder."""
