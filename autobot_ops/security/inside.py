@@ -1,0 +1,114 @@
+"""What is run inside a container to look at it, and how its output is read. Pure: text in, facts out.
+
+The scripts change nothing. The one for root runs with the container's own lack of capabilities: it
+is root only so that no folder's permissions hide a file from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from autobot_ops.security.facts import Inside, Mount, SecretFile
+
+COMPILERS = (
+    "cc", "c++", "cc1", "cc1plus", "gcc", "gcc-[0-9]*", "g++", "g++-[0-9]*", "*-linux-gnu-gcc*",
+    "*-linux-gnu-g++*", "clang", "clang-[0-9]*", "clang++*", "tcc", "rustc", "cargo", "make", "cmake",
+)  # fmt: skip
+DOWNLOADERS = ("curl", "wget", "git")
+INSTALLERS = ("pip", "pip[0-9]*", "uv", "uvx", "easy_install*", "conda", "npm")
+CACHE_FOLDERS = ("/var/lib/apt/lists", "/var/cache/apt", "/root/.cache", "/home", "/run/apt", "/run/uv-cache")
+NOT_WRITABLE = ("/", "/app", "/etc", "/opt", "/usr", "/usr/bin", "/usr/local/bin", "/var")
+"""Folders of the root file system that nobody may write to at run time."""
+
+AS_ITSELF = """
+echo '== status'; cat /proc/1/status
+echo '== limits'; cat /proc/1/limits
+echo '== mounts'; cat /proc/self/mountinfo
+echo '== secrets'; find -L /run/secrets -type f -exec stat -L -c '%a %u %g %n' {} + 2>/dev/null
+echo '== end'
+"""
+"""For the container's own user."""
+
+
+def _script_for_root() -> str:
+    named = " -o ".join(f"-name '{name}'" for name in (*COMPILERS, *DOWNLOADERS, *INSTALLERS))
+    return f"""
+echo '== writable'; find {" ".join(NOT_WRITABLE)} -maxdepth 0 -writable 2>/dev/null
+echo '== setuid'; find / -xdev -type f -perm /6000 2>/dev/null
+echo '== programs'; find / -xdev ! -type d ! -type p ! -type s -perm /111 \\( {named} \\) 2>/dev/null
+echo '== caches'; find {" ".join(CACHE_FOLDERS)} -type f 2>/dev/null
+echo '== end'
+"""
+
+
+AS_ROOT = _script_for_root()
+
+
+class IncompleteLook(ValueError):
+    """A script's output ends before its end: what is missing isn't the same as what isn't there."""
+
+
+def parse_inside(as_itself: str, as_root: str) -> Inside:
+    """Facts from the output of both scripts. Raises IncompleteLook."""
+    own, roots = _sections(as_itself), _sections(as_root)
+    return Inside(
+        status=dict(_pair(line, ":") for line in own["status"]),
+        limits=dict(_limit(line) for line in own["limits"][1:]),
+        mounts=tuple(parse_mount(line) for line in own["mounts"]),
+        secret_files=tuple(_secret_file(line) for line in own["secrets"]),
+        writable=tuple(roots["writable"]),
+        setuid_files=tuple(roots["setuid"]),
+        programs=tuple(roots["programs"]),
+        package_caches=tuple(roots["caches"]),
+    )
+
+
+def parse_mount(line: str) -> Mount:
+    """A line of mountinfo: proc(5) describes it."""
+    before, _, after = line.partition(" - ")
+    fields = before.split()
+    filesystem, _source, file_system_options = after.split(maxsplit=2)
+    options = frozenset((*fields[5].split(","), *file_system_options.split(",")))
+    shared = any(tag.startswith("shared:") for tag in fields[6:])
+    return Mount(_unescaped(fields[4]), filesystem, options, shared)
+
+
+def _sections(output: str) -> Mapping[str, list[str]]:
+    sections: dict[str, list[str]] = {}
+    current: list[str] = []
+    for line in output.splitlines():
+        if line.startswith("== "):
+            current = sections.setdefault(line[3:], [])
+        elif line.strip():
+            current.append(line)
+    if "end" not in sections:
+        raise IncompleteLook(f"only saw {', '.join(sections) or 'nothing'}")
+    return sections
+
+
+def _pair(line: str, separator: str) -> tuple[str, str]:
+    name, _, value = line.partition(separator)
+    return name.strip(), value.strip()
+
+
+def _limit(line: str) -> tuple[str, tuple[str, str]]:
+    """`Max open files   16384   16384   files`: names have single blanks, columns are further apart."""
+    name, soft, hard, *_unit = re.split(r"\s{2,}", line.strip())
+    return name, (soft, hard)
+
+
+def _secret_file(line: str) -> SecretFile:
+    mode, user, group, path = line.split(maxsplit=3)
+    return SecretFile(path, int(mode, 8), int(user), int(group))
+
+
+def _unescaped(path: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+
+
+def shown_paths(paths: Iterable[str], *, most: int = 3) -> str:
+    """The first few of many paths, for a sentence."""
+    known = sorted(paths)
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more
