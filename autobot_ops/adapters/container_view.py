@@ -35,9 +35,10 @@ def view(client: docker.DockerClient, inspected: Document) -> ContainerView:
     """What belongs to a container whose `docker inspect` document is given."""
     attached = (inspected.get("NetworkSettings") or {}).get("Networks") or {}
     with speaking_to_the_daemon():
+        image = client.images.get(inspected["Image"])
         return ContainerView(
-            image=client.api.inspect_image(inspected["Image"]),
-            history=tuple(client.api.history(inspected["Image"])),
+            image=image.attrs,
+            history=tuple(image.history()),
             networks={
                 name: client.api.inspect_network(each["NetworkID"])
                 for name, each in attached.items()

@@ -19,7 +19,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """A verdict with `findings` (what is wrong, each one alone waivable) or the `reason` why there is none."""
+    """A verdict, with `findings` (what is wrong, each waivable by itself) or the `reason` of another one."""
 
     verdict: Verdict
     findings: tuple[str, ...] = ()

@@ -77,10 +77,7 @@ def waive(
     if answer.verdict is not Verdict.NO:
         return answer, ()
     covering = tuple(
-        waiver
-        for finding in answer.findings
-        for waiver in waivers
-        if waiver.covers(check, service, finding)
+        waiver for finding in answer.findings for waiver in waivers if waiver.covers(check, service, finding)
     )
     left = tuple(
         finding

@@ -22,7 +22,8 @@ class Waiver:
 
     def covers(self, check: str, service: str, finding: str) -> bool:
         """Whether it stands for this finding."""
-        return check == self.check and finding == self.finding and service in (self.services or (service,))
+        its_service = not self.services or service in self.services
+        return its_service and (check, finding) == (self.check, self.finding)
 
 
 WAIVERS: tuple[Waiver, ...] = (
@@ -31,9 +32,9 @@ WAIVERS: tuple[Waiver, ...] = (
         check="S31",
         finding="the rule 'local all postgres peer'",
         services=("postgres",),
-        reason="Only who executes programs in the container as the server's own Linux user gets in by it, and "
-        "that user owns the server's files and memory anyway. It lets the tool work without a password in "
-        "an argument, a variable or a log; over the network and for every other role it is TLS and "
+        reason="Only who executes programs in the container as the server's own Linux user gets in by it, "
+        "and that user owns the server's files and memory anyway. It lets the tool work without a password "
+        "in an argument, a variable or a log. Over the network, and for all other roles, it is TLS and "
         "scram-sha-256.",
     ),
 )

@@ -14,6 +14,7 @@ from autobot_ops.adapters.redis_server import answering, dialer
 from autobot_ops.audit.results import load_audits
 from autobot_ops.catalog import Catalogs
 from autobot_ops.errors import ConfigurationError, ExternalCommandFailed, ServiceUnreachable
+from autobot_ops.isolation.canonical import split_user
 from autobot_ops.isolation.users import list_users, load_command_table
 from autobot_ops.security.dangerous_commands import DANGEROUS
 from autobot_ops.security.facts import (
@@ -57,8 +58,8 @@ def observe_security(stack: Stack) -> StackFacts:
         engine=engine_document(stack.client),
         agents=frozenset(stack.catalogs.agents),
         secrets=_secrets(stack),
-        redis=_seen(lambda: _redis_users(stack)),
-        postgres=_seen(lambda: _postgres_logins(stack)),
+        redis=observe_redis(stack),
+        postgres=observe_postgres(stack),
         audits=load_audits(stack.settings.root),
     )
 
@@ -77,6 +78,27 @@ def observe_container(stack: Stack, document: Mapping[str, Any]) -> Container:
         networks=seen.networks,
         inside=_inside(stack, document["Id"]),
     )
+
+
+def observe_redis(stack: Stack) -> RedisUsers | Unseen:
+    """Who may do what on the stack's Redis."""
+
+    def look() -> RedisUsers:
+        with answering(dialer(stack, "operator")) as client:
+            lines, table = list_users(client), load_command_table(client)
+            agents = stack.catalogs.agents.keys() & {split_user(line)[0] for line in lines}
+            return parse_users(lines, table, {agent: _dry_runs(client, agent) for agent in sorted(agents)})
+
+    try:
+        return _seen(look)
+    except UnclearAnswer as error:
+        return Unseen(f"redis doesn't say {error}")
+
+
+def observe_postgres(stack: Stack) -> PostgresLogins | Unseen:
+    """How one logs in to the stack's PostgreSQL."""
+    runner = runner_inside(stack, "postgres")
+    return _seen(lambda: parse_logins(run_sql(runner, POSTGRES_DATABASE, QUESTION)))
 
 
 def role_of(service: str, catalogs: Catalogs) -> Role:
@@ -106,31 +128,16 @@ def _seen(look: Callable[[], Seen]) -> Seen | Unseen:
         return Unseen(error.message)
 
 
-def _redis_users(stack: Stack) -> RedisUsers | Unseen:
-    with answering(dialer(stack, "operator")) as client:
-        lines, table = list_users(client), load_command_table(client)
-        known = {line.split()[1] for line in lines}
-        agents = [agent for agent in stack.catalogs.agents if agent in known]
-        try:
-            return parse_users(lines, table, {agent: _dry_runs(client, agent) for agent in agents})
-        except UnclearAnswer as error:
-            return Unseen(f"redis doesn't say {error}")
-
-
 def _dry_runs(client: redis.Redis, user: str) -> dict[str, str]:
     """The server's answer for each dangerous command, none of which is run."""
     pipeline = client.pipeline(transaction=False)
     for command in DANGEROUS:
-        pipeline.execute_command("ACL", "DRYRUN", user, *command)
+        pipeline.execute_command("ACL", "DRYRUN", user, *command)  # type: ignore[no-untyped-call]
     answers = pipeline.execute(raise_on_error=False)
     return {
         " ".join(command): answer.decode() if isinstance(answer, bytes) else str(answer)
         for command, answer in zip(DANGEROUS, answers, strict=True)
     }
-
-
-def _postgres_logins(stack: Stack) -> PostgresLogins:
-    return parse_logins(run_sql(runner_inside(stack, "postgres"), POSTGRES_DATABASE, QUESTION))
 
 
 def _secrets(stack: Stack) -> dict[str, str]:

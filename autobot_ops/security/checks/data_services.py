@@ -12,6 +12,7 @@ from autobot_ops.security.check import Check
 from autobot_ops.security.facts import Container, PostgresLogins, RedisUsers, StackFacts, Unseen
 
 REDIS, POSTGRES = "redis", "postgres"
+SUPERUSER = "postgres"
 DEFAULT_USER = "default"
 DEFAULT_RIGHTS = "on nopass +ping"
 SCRAM = "scram-sha-256"
@@ -67,6 +68,9 @@ def _login_rules(logins: PostgresLogins) -> Iterator[str]:
             yield f"the rule '{rule.text}'"
         elif rule.kind in {"host", "hostnossl"} and rule.method != REFUSES:
             yield f"the rule '{rule.text}' lets in without TLS"
+    for role in logins.roles:
+        if role.powers and role.name != SUPERUSER:
+            yield f"role '{role.name}' is {', '.join(role.powers)}"
     yield from (
         f"the password of role '{role.name}' is not kept as {SCRAM}"
         for role in logins.roles

@@ -95,5 +95,7 @@ CHECKS = (
     Check("S18", "every published port is on loopback", published_on_loopback),
     Check("S19", "no published port is below 1024", no_low_port),
     Check("S20", "a data service publishes nothing beyond loopback", data_services_stay_inside),
-    Check("S21", "data stay on an internal network, only agents with egress reach out", reaches_out_as_granted),
+    Check(
+        "S21", "data stay on an internal network, only agents with egress reach out", reaches_out_as_granted
+    ),
 )

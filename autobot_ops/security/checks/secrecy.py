@@ -12,7 +12,8 @@ from autobot_ops.security.facts import Container, StackFacts, Unseen
 
 MOST_MODE = 0o440
 SECRET_NAME = re.compile(
-    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)(_|$)", re.I
+    r"(^|_)(PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|CREDENTIALS?|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)(_|$)",
+    re.I,
 )
 SECRET_TEXT = re.compile(r"://[^/\s:@'\"]+:[^/\s:@'\"]+@|-----BEGIN [A-Z ]*PRIVATE KEY-----")
 ASSIGNMENT = re.compile(r"\b([A-Za-z][A-Za-z0-9_]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|]*)")
