@@ -164,7 +164,7 @@ def intruder(stack: Stack) -> Iterator[EngineContainer]:
             privileged=True,
             ipc_mode="host",
             network="bridge",
-            ports={"6379/tcp": (OPEN_TO_ALL, None)},
+            ports={"6379/tcp": (OPEN_TO_ALL, 0)},
             tmpfs={"/mnt": "rw,exec,suid"},
             volumes={
                 "/etc": {"bind": "/host/etc", "mode": "ro"},
@@ -251,12 +251,8 @@ def test_temporary_files_cannot_be_executed(host: Host) -> None:
 
 
 def test_secret_files_are_closed_to_others(host: Host) -> None:
-    names = host.check_output("ls /run/secrets").split()
-    assert names
-    for name in names:
-        file = host.file(f"/run/secrets/{name}")
-        assert file.mode & ~0o440 == 0
-        assert file.uid == 0 or file.gid > 0
+    assert host.check_output("find -L /run/secrets -type f")
+    assert host.check_output("find -L /run/secrets -type f -perm /7337") == ""
 
 
 def test_a_crash_leaves_no_core_file(host: Host) -> None:
