@@ -47,6 +47,13 @@ def view(client: docker.DockerClient, inspected: Document) -> ContainerView:
         )
 
 
+def image_document(client: docker.DockerClient, reference: str) -> Document:
+    """`docker image inspect`."""
+    with speaking_to_the_daemon():
+        document: Document = client.images.get(reference).attrs
+    return document
+
+
 def engine_document(client: docker.DockerClient) -> Document:
     """`docker info`."""
     with speaking_to_the_daemon():

@@ -78,13 +78,20 @@ class AuditResult(BaseModel):
     @property
     def facts(self) -> Audit:
         """What a security check needs to know of it."""
+        flaws = (
+            f"{flaw.package} {flaw.version} has {flaw.id} ({flaw.severity}), fixed in {flaw.fixed_in}"
+            for flaw in self.flaws
+            if flaw.must_be_fixed
+        )
+        # Debian's security archive takes nothing but cures, which nobody has rated for us.
+        updates = (
+            f"{update.package} {update.version} has a security update, {update.offered}"
+            for update in self.updates or ()
+            if update.security
+        )
         return Audit(
             day=self.day,
-            fixable=tuple(
-                f"{flaw.package} {flaw.version} has {flaw.id} ({flaw.severity}), fixed in {flaw.fixed_in}"
-                for flaw in self.flaws
-                if flaw.must_be_fixed
-            ),
+            fixable=(*flaws, *updates),
             unreached=tuple(each.source for each in self.unreached),
         )
 
