@@ -59,7 +59,7 @@ def ask_pip_audit(program: Path | None, contents: Contents) -> Found:
         except process.CommandFailed as error:
             # With flaws it fails as well, after it has written its report.
             if not output.exists():
-                return _unreached(PIP_AUDIT, _last_line(error.output) or error.message)
+                return _unreached(PIP_AUDIT, f"its advisories don't answer: {_kind(error)}")
         except ExternalCommandFailed as error:
             return _unreached(PIP_AUDIT, error.message)
         return read_pip_audit(output.read_text(), len(contents.python))
@@ -95,7 +95,7 @@ def ask_debsecan(program: Path | None, contents: Contents) -> Found:
         try:
             return Found(parse_debsecan(process.query(command, timeout=SECONDS)))
         except process.CommandFailed as error:
-            return _unreached(DEBSECAN, _last_line(error.output).removeprefix("error: ") or error.message)
+            return _unreached(DEBSECAN, f"Debian's security tracker doesn't answer: {_last_line(error)}")
         except (ExternalCommandFailed, UnreadableReport) as error:
             return _unreached(DEBSECAN, str(error))
 
@@ -171,6 +171,11 @@ def _unreached(source: str, reason: str) -> Found:
     return Found(unreached=(Unreached(source=source, reason=reason),))
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
+def _last_line(error: process.CommandFailed) -> str:
+    lines = [line.strip().removeprefix("error: ") for line in error.output.splitlines() if line.strip()]
+    return lines[-1] if lines else error.message
+
+
+def _kind(error: process.CommandFailed) -> str:
+    """What kind of error a Python program ended with: the rest of the line may hold an index's address."""
+    return _last_line(error).partition(":")[0].rpartition(".")[2]
