@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from autobot_ops.adapters.containers import speaking_to_the_daemon
 from autobot_ops.errors import ServiceUnreachable
 
 Document = Mapping[str, Any]
+NO_SHELL = (126, 127)
 
 
 class NotExecutable(ServiceUnreachable):
@@ -67,15 +68,13 @@ def run_script(client: docker.DockerClient, container_id: str, script: str, *, u
     What the script says on standard error, and its exit code, are the script's own business. Raises
     NotExecutable.
     """
-    try:
-        made = client.api.exec_create(container_id, ["sh", "-c", script], user=user, stderr=False)
-        output: bytes = client.api.exec_start(made["Id"])
-        status = client.api.exec_inspect(made["Id"])["ExitCode"]
-    except (APIError, NotFound) as error:
-        raise NotExecutable(f"it can't be looked into: {error.explanation}") from error
-    if status in _NO_SHELL:
+    with speaking_to_the_daemon():
+        try:
+            made = client.api.exec_create(container_id, ["sh", "-c", script], user=user, stderr=False)
+            output: bytes = client.api.exec_start(made["Id"])
+            status = client.api.exec_inspect(made["Id"])["ExitCode"]
+        except APIError as error:
+            raise NotExecutable(f"it can't be looked into: {error.explanation}") from error
+    if status in NO_SHELL:
         raise NotExecutable("it can't be looked into: it has no shell")
     return output.decode(errors="replace")
-
-
-_NO_SHELL = (126, 127)

@@ -41,7 +41,8 @@ class Inside:
 
     `status` and `limits` are those of its first process (limits: soft and hard, as the kernel words them).
     The paths are what root could write to of the root file system, setuid and setgid files, programs that
-    have no place at run time, and files of package caches.
+    have no place at run time, files of package caches, and folders of the root file system that could not be
+    looked into.
     """
 
     status: Mapping[str, str]
@@ -52,6 +53,7 @@ class Inside:
     setuid_files: tuple[str, ...]
     programs: tuple[str, ...]
     package_caches: tuple[str, ...]
+    closed_folders: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,13 @@
 """What is run inside a container to look at it, and how its output is read. Pure: text in, facts out.
 
-The scripts change nothing. The one for root runs with the container's own lack of capabilities: it
-is root only so that no folder's permissions hide a file from it.
+The scripts change nothing. The one for root runs with the container's own lack of capabilities: root
+may look into its own folders and no others, so both users search, and what one misses the other finds.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from autobot_ops.security.facts import Inside, Mount, SecretFile
 
@@ -18,31 +18,45 @@ COMPILERS = (
 DOWNLOADERS = ("curl", "wget", "git")
 INSTALLERS = ("pip", "pip[0-9]*", "uv", "uvx", "easy_install*", "conda", "npm")
 CACHE_FOLDERS = ("/var/lib/apt/lists", "/var/cache/apt", "/root/.cache", "/home", "/run/apt", "/run/uv-cache")
+KINDS = ("closed", "setuid", "program", "cache")
 NOT_WRITABLE = ("/", "/app", "/etc", "/opt", "/usr", "/usr/bin", "/usr/local/bin", "/var")
 """Folders of the root file system that nobody may write to at run time."""
 
-AS_ITSELF = """
+
+def _search() -> str:
+    """One walk over the root file system, lines of a kind and a path.
+
+    Root and the container's own user both walk: a folder that is closed to one is open to the other.
+    """
+    named = " -o ".join(f"-name '{name}'" for name in (*COMPILERS, *DOWNLOADERS, *INSTALLERS))
+    return f"""
+echo '== found'; find / -xdev \\
+    \\( -type d \\( ! -readable -o ! -executable \\) -printf 'closed %p\\n' \\) , \\
+    \\( -type f -perm /6000 -printf 'setuid %p\\n' \\) , \\
+    \\( ! -type d ! -type p ! -type s -perm /111 \\( {named} \\) -printf 'program %p\\n' \\)
+find {" ".join(CACHE_FOLDERS)} -type f -printf 'cache %p\\n'
+echo '== end'
+"""
+
+
+# Where find can't ask such questions, silence would look like a clean answer.
+_NEEDED = """
+cd /
+find / -maxdepth 0 -perm /777 -readable -executable \\( -writable -o -true \\) -printf 'can' , -false |
+    grep -q can || exit
+"""
+
+AS_ITSELF = f"""{_NEEDED}
 echo '== status'; cat /proc/1/status
 echo '== limits'; cat /proc/1/limits
 echo '== mounts'; cat /proc/self/mountinfo
-echo '== secrets'; find -L /run/secrets -type f -exec stat -L -c '%a %u %g %n' {} + 2>/dev/null
-echo '== end'
-"""
+echo '== secrets'; find -L /run/secrets -type f -exec stat -L -c '%a %u %g %n' {{}} +
+{_search()}"""
 """For the container's own user."""
 
-
-def _script_for_root() -> str:
-    named = " -o ".join(f"-name '{name}'" for name in (*COMPILERS, *DOWNLOADERS, *INSTALLERS))
-    return f"""
-echo '== writable'; find {" ".join(NOT_WRITABLE)} -maxdepth 0 -writable 2>/dev/null
-echo '== setuid'; find / -xdev -type f -perm /6000 2>/dev/null
-echo '== programs'; find / -xdev ! -type d ! -type p ! -type s -perm /111 \\( {named} \\) 2>/dev/null
-echo '== caches'; find {" ".join(CACHE_FOLDERS)} -type f 2>/dev/null
-echo '== end'
-"""
-
-
-AS_ROOT = _script_for_root()
+AS_ROOT = f"""{_NEEDED}
+echo '== writable'; find {" ".join(NOT_WRITABLE)} -maxdepth 0 -writable
+{_search()}"""
 
 
 class IncompleteLook(ValueError):
@@ -52,15 +66,27 @@ class IncompleteLook(ValueError):
 def parse_inside(as_itself: str, as_root: str) -> Inside:
     """Facts from the output of both scripts. Raises IncompleteLook."""
     own, roots = _sections(as_itself), _sections(as_root)
+    if not (own["status"] and own["limits"] and own["mounts"]):
+        raise IncompleteLook("the kernel's files on its processes are not there")
+    mounts = tuple(parse_mount(line) for line in own["mounts"])
+
+    by_itself, by_root = _found(own["found"]), _found(roots["found"])
+
+    def by_either(kind: str) -> tuple[str, ...]:
+        return tuple(sorted(by_itself[kind] | by_root[kind]))
+
+    # Mount points belong to other file systems, which the walk leaves out.
+    closed = (by_itself["closed"] & by_root["closed"]) - {mount.path for mount in mounts}
     return Inside(
         status=dict(_pair(line, ":") for line in own["status"]),
         limits=dict(_limit(line) for line in own["limits"][1:]),
-        mounts=tuple(parse_mount(line) for line in own["mounts"]),
+        mounts=mounts,
         secret_files=tuple(_secret_file(line) for line in own["secrets"]),
         writable=tuple(roots["writable"]),
-        setuid_files=tuple(roots["setuid"]),
-        programs=tuple(roots["programs"]),
-        package_caches=tuple(roots["caches"]),
+        setuid_files=by_either("setuid"),
+        programs=by_either("program"),
+        package_caches=by_either("cache"),
+        closed_folders=tuple(sorted(closed)),
     )
 
 
@@ -87,6 +113,17 @@ def _sections(output: str) -> Mapping[str, list[str]]:
     return sections
 
 
+def _found(lines: list[str]) -> Mapping[str, set[str]]:
+    """Paths by kind."""
+    found: dict[str, set[str]] = {kind: set() for kind in KINDS}
+    for line in lines:
+        kind, _, path = line.partition(" ")
+        if kind not in found:
+            raise IncompleteLook(f"the search printed {line!r}")
+        found[kind].add(path)
+    return found
+
+
 def _pair(line: str, separator: str) -> tuple[str, str]:
     name, _, value = line.partition(separator)
     return name.strip(), value.strip()
@@ -105,10 +142,3 @@ def _secret_file(line: str) -> SecretFile:
 
 def _unescaped(path: str) -> str:
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
-
-
-def shown_paths(paths: Iterable[str], *, most: int = 3) -> str:
-    """The first few of many paths, for a sentence."""
-    known = sorted(paths)
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from autobot_ops.security.answers import Answer, judged, unknown
+from autobot_ops.security.answers import Answer, Verdict, judged, unknown
 from autobot_ops.security.check import Check
-from autobot_ops.security.facts import Container, StackFacts, Unseen
+from autobot_ops.security.facts import Container, Inside, StackFacts, Unseen
 
 CONTENT_TAG = re.compile(r":[0-9a-f]{12,64}$|@sha256:[0-9a-f]{64}$")
 
@@ -26,19 +26,25 @@ def no_setuid_files(container: Container, _: StackFacts) -> Answer:
     """S26."""
     if isinstance(container.inside, Unseen):
         return unknown(container.inside.reason)
-    return judged(f"{path} is setuid or setgid" for path in container.inside.setuid_files)
+    found = (f"{path} is setuid or setgid" for path in container.inside.setuid_files)
+    return _searched(container.inside, judged(found))
 
 
 def nothing_to_build_with(container: Container, _: StackFacts) -> Answer:
     """S27."""
     if isinstance(container.inside, Unseen):
         return unknown(container.inside.reason)
-    return judged(
-        [
-            *(f"the program {path}" for path in container.inside.programs),
-            *(f"a package cache has {path}" for path in container.inside.package_caches),
-        ]
-    )
+    found = [
+        *(f"the program {path}" for path in container.inside.programs),
+        *(f"a package cache has {path}" for path in container.inside.package_caches),
+    ]
+    return _searched(container.inside, judged(found))
+
+
+def _searched(inside: Inside, answer: Answer) -> Answer:
+    if inside.closed_folders and answer.verdict is Verdict.YES:
+        return unknown(f"{inside.closed_folders[0]} could not be looked into")
+    return answer
 
 
 CHECKS = (

@@ -52,6 +52,7 @@ INSIDE = Inside(
     setuid_files=(),
     programs=(),
     package_caches=(),
+    closed_folders=(),
 )
 
 POSTGRES = PostgresLogins(

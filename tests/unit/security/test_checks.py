@@ -310,6 +310,8 @@ def test_there_are_thirty_two_checks_in_order() -> None:
         ("S30", "chat-agent", lambda f: dataclasses.replace(f, redis=Unseen("it is gone")), "it is gone"),
         ("S31", "postgres", lambda f: dataclasses.replace(f, postgres=Unseen("it is gone")), "it is gone"),
         ("S32", "redis", lambda f: dataclasses.replace(f, audits={}), "was not audited"),
+        ("S26", "redis", inside("redis", closed_folders=("/x",)), "/x could not be looked into"),
+        ("S27", "redis", inside("redis", closed_folders=("/x",)), "/x could not be looked into"),
         ("S28", "redis", document("HostConfig.LogConfig", {"Type": "syslog"}, "redis"), "driver 'syslog'"),
     ],
 )
@@ -317,6 +319,11 @@ def test_unknown_for_what_could_not_be_seen(number: str, service: str, spoil: Sp
     answer = judge(spoil(good_stack()), waivers=()).answer(number, service)
     assert answer.verdict is Verdict.UNKNOWN
     assert reason in answer.reason
+
+
+def test_what_was_found_counts_although_a_folder_was_closed() -> None:
+    facts = inside("redis", closed_folders=("/x",), setuid_files=("/bin/su",))(good_stack())
+    assert judge(facts, waivers=()).answer("S26", "redis").verdict is Verdict.NO
 
 
 def test_an_audit_that_missed_a_source_is_no_yes() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from autobot_ops.isolation.canonical import CommandTable
 from autobot_ops.security.facts import LoginRule, Mount, PostgresRole, SecretFile
-from autobot_ops.security.inside import AS_ROOT, IncompleteLook, parse_inside, parse_mount
+from autobot_ops.security.inside import AS_ITSELF, AS_ROOT, IncompleteLook, parse_inside, parse_mount
 from autobot_ops.security.postgres_logins import parse_logins
 from autobot_ops.security.redis_users import UnclearAnswer, parse_users
 
@@ -26,15 +26,24 @@ Max nice priority         0                    0
 1177 1160 0:309 / /tmp rw,nosuid,nodev,noexec,relatime - tmpfs tmpfs rw,size=65536k
 == secrets
 440 0 10999 /run/secrets/redis_ca
+== found
+setuid /usr/bin/with blank
+setuid /home/own
+closed /root
+closed /var/lib/other
+closed /tmp
 == end
 """
 AS_ROOT_OUTPUT = """\
 == writable
 /app
-== setuid
-/usr/bin/with blank
-== programs
-== caches
+== found
+setuid /usr/bin/with blank
+program /usr/bin/curl
+cache /var/cache/apt/x
+closed /var/lib/own
+closed /var/lib/other
+closed /tmp
 == end
 """
 TABLE = CommandTable({"connection": frozenset({"ping", "auth"}), "dangerous": frozenset({"flushall"})})
@@ -46,8 +55,10 @@ def test_both_scripts_become_facts() -> None:
     assert inside.limits == {"Max core file size": ("0", "unlimited"), "Max nice priority": ("0", "0")}
     assert [mount.path for mount in inside.mounts] == ["/", "/tmp"]
     assert inside.secret_files == (SecretFile("/run/secrets/redis_ca", 0o440, 0, 10999),)
-    assert (inside.writable, inside.setuid_files) == (("/app",), ("/usr/bin/with blank",))
-    assert (inside.programs, inside.package_caches) == ((), ())
+    assert inside.writable == ("/app",)
+    assert inside.setuid_files == ("/home/own", "/usr/bin/with blank")
+    assert inside.programs == ("/usr/bin/curl",)
+    assert inside.package_caches == ("/var/cache/apt/x",)
 
 
 @pytest.mark.parametrize("cut", [0, 1])
@@ -58,14 +69,32 @@ def test_output_that_ends_early_is_refused(cut: int) -> None:
         parse_inside(*outputs)
 
 
+def test_a_folder_is_closed_where_it_is_closed_to_both_users_and_no_mount_point() -> None:
+    assert parse_inside(AS_ITSELF_OUTPUT, AS_ROOT_OUTPUT).closed_folders == ("/var/lib/other",)
+
+
+def test_a_line_of_no_kind_is_refused() -> None:
+    with pytest.raises(IncompleteLook):
+        parse_inside(AS_ITSELF_OUTPUT.replace("setuid /home", "line break"), AS_ROOT_OUTPUT)
+
+
+@pytest.mark.parametrize("section", ["status", "limits", "mounts"])
+def test_a_container_without_the_kernels_files_is_not_judged(section: str) -> None:
+    before, _, after = AS_ITSELF_OUTPUT.partition(f"== {section}\n")
+    emptied = f"{before}== {section}\n" + after[after.index("== ") :]
+    with pytest.raises(IncompleteLook):
+        parse_inside(emptied, AS_ROOT_OUTPUT)
+
+
 def test_a_mount_has_its_own_options_and_the_file_systems() -> None:
     line = "1 2 0:3 / /with\\040blank ro,nosuid shared:7 master:1 - tmpfs tmpfs rw,size=1k"
     expected = Mount("/with blank", "tmpfs", frozenset({"ro", "nosuid", "rw", "size=1k"}), shared=True)
     assert parse_mount(line) == expected
 
 
-def test_root_looks_at_the_root_file_system_alone() -> None:
-    assert AS_ROOT.count("find / -xdev") == 2
+@pytest.mark.parametrize("script", [AS_ITSELF, AS_ROOT])
+def test_both_users_search_the_root_file_system_alone(script: str) -> None:
+    assert script.count("find / -xdev") == 1
 
 
 def test_postgres_answers_become_rules_and_roles() -> None:
