@@ -76,7 +76,7 @@ def observe_container(stack: Stack, document: Mapping[str, Any]) -> Container:
         image=seen.image,
         history=seen.history,
         networks=seen.networks,
-        inside=_inside(stack, document["Id"]),
+        inside=_inside(stack, document),
     )
 
 
@@ -110,7 +110,10 @@ def role_of(service: str, catalogs: Catalogs) -> Role:
     return Role(stores_data=service in DATA_SERVICES)
 
 
-def _inside(stack: Stack, container_id: str) -> Inside | Unseen:
+def _inside(stack: Stack, document: Mapping[str, Any]) -> Inside | Unseen:
+    container_id, status = document["Id"], document["State"]["Status"]
+    if status != "running":
+        return Unseen(f"it is {status}")
     try:
         own = run_script(stack.client, container_id, AS_ITSELF)
         roots = run_script(stack.client, container_id, AS_ROOT, user=ROOT_USER)

@@ -268,6 +268,30 @@ def test_a_good_stack_has_no_no() -> None:
     assert {str(verdict) for verdict, count in report.counts.items() if count} == {"yes", "n/a"}
 
 
+def test_not_applicable_only_where_the_question_has_no_meaning() -> None:
+    report = judge(good_stack(), waivers=())
+    services = {
+        row.check.number: {
+            name for name, each in row.answers.items() if each.verdict is Verdict.NOT_APPLICABLE
+        }
+        for row in report.rows
+    }
+    agents = {"chat-agent", "research-agent", "knowledge-agent"}
+    assert {number: names for number, names in services.items() if names} == {
+        "S05": {"redis", "postgres", *agents},
+        "S18": {"redis", "postgres"},
+        "S19": {"redis", "postgres"},
+        "S20": agents,
+        "S30": {"postgres"},
+        "S31": {"redis", "chat-agent", "research-agent"},
+    }
+
+
+def test_secret_files_are_not_asked_about_where_there_are_none() -> None:
+    facts = inside(secret_files=())(good_stack())
+    assert judge(facts, waivers=()).answer("S23", "chat-agent").verdict is Verdict.NOT_APPLICABLE
+
+
 def test_every_check_is_yes_somewhere_in_a_good_stack() -> None:
     facts = dataclasses.replace(good_stack(), engine={"SecurityOptions": ["name=apparmor"]})
     for service in facts.containers:
