@@ -243,29 +243,25 @@ def host(stack: Stack, service_name: str) -> Host:
 
 
 def test_temporary_files_cannot_be_executed(host: Host) -> None:
-    assert host.run("cp /bin/true /tmp/planted && chmod 0755 /tmp/planted").rc == 0
+    planted = "cp /bin/true /tmp/planted && chmod 0755 /tmp/planted && /tmp/planted"
     try:
-        assert host.run("/tmp/planted").rc == 126
+        assert host.run(planted).rc == 126
     finally:
-        host.run("rm /tmp/planted")
+        host.run("rm -f /tmp/planted")
 
 
 def test_secret_files_are_closed_to_others(host: Host) -> None:
-    assert host.check_output("find -L /run/secrets -type f")
-    assert host.check_output("find -L /run/secrets -type f -perm /7337") == ""
+    files = host.check_output("find -L /run/secrets -type f -printf '%m %p\\n'").splitlines()
+    assert files
+    assert {file.split()[0] for file in files} <= {"440", "400", "40"}
 
 
 def test_a_crash_leaves_no_core_file(host: Host) -> None:
     assert host.check_output("ulimit -H -c") == "0"
 
 
-def test_cannot_see_processes_of_others(host: Host) -> None:
-    assert host.check_output("cat /proc/1/comm") == "tini"
-
-
-def test_mounts_nothing_that_propagates(host: Host) -> None:
-    assert "shared:" not in host.check_output("cat /proc/self/mountinfo")
-
-
-def test_sees_no_socket_of_the_engine(host: Host) -> None:
-    assert host.run("find / -name '*docker*.sock' -o -name 'containerd*.sock' 2>/dev/null").stdout == ""
+def test_mounts_no_socket_of_the_engine_and_nothing_that_propagates(host: Host) -> None:
+    mounts = host.check_output("cat /proc/self/mountinfo")
+    assert "/run/secrets" in mounts
+    assert "shared:" not in mounts
+    assert ".sock" not in mounts
