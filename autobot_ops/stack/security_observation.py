@@ -15,6 +15,7 @@ from autobot_ops.audit.results import load_audits
 from autobot_ops.catalog import Catalogs
 from autobot_ops.errors import ConfigurationError, ExternalCommandFailed, ServiceUnreachable
 from autobot_ops.isolation.canonical import split_user
+from autobot_ops.isolation.secrets import read_secret
 from autobot_ops.isolation.users import list_users, load_command_table
 from autobot_ops.security.dangerous_commands import DANGEROUS
 from autobot_ops.security.facts import (
@@ -44,14 +45,16 @@ Seen = TypeVar("Seen")
 def observe_security(stack: Stack) -> StackFacts:
     """Every container of the project, its Redis and its PostgreSQL.
 
-    What can't be looked at is Unseen, with the reason; only an engine that doesn't answer raises
-    (DaemonUnreachable).
+    What can't be looked at is Unseen, with the reason. Raises DaemonUnreachable, and SecretUnreadable: a
+    secret that isn't known can't be looked for.
     """
-    found = {
-        state.service: observe_container(stack, document)
-        for document in containers.inspect_project(stack.client, stack.settings.project)
-        if (state := parse_container(document)) is not None
-    }
+    found: dict[str, Container] = {}
+    for document in containers.inspect_project(stack.client, stack.settings.project):
+        state = parse_container(document)
+        if state is not None:
+            # A second container of a service stands under its own name instead of hiding the first.
+            name = state.name if state.service in found else state.service
+            found[name] = observe_container(stack, document)
     ordered = sorted(found, key=(*stack.service_names, *sorted(found)).index)
     return StackFacts(
         containers={service: found[service] for service in ordered},
@@ -148,8 +151,7 @@ def _secrets(stack: Stack) -> dict[str, str]:
     folder = stack.settings.secrets_dir
     found = {}
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if path.is_file() and (lines := path.read_text(errors="replace").split("\n")):
-            longest = max(lines, key=len).strip()
-            if len(longest) >= SHORTEST_SECRET:
-                found[path.name] = longest
+        longest = max(read_secret(folder, path.name).split("\n"), key=len).strip()
+        if len(longest) >= SHORTEST_SECRET:
+            found[path.name] = longest
     return found
