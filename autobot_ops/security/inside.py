@@ -18,6 +18,10 @@ COMPILERS = (
 DOWNLOADERS = ("curl", "wget", "git")
 INSTALLERS = ("pip", "pip[0-9]*", "uv", "uvx", "easy_install*", "conda", "npm")
 CACHE_FOLDERS = ("/var/lib/apt/lists", "/var/cache/apt", "/root/.cache", "/home", "/run/apt", "/run/uv-cache")
+NEEDED_FIELDS = (
+    "Uid", "Gid", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs",
+    "Max core file size", "Max open files",
+)  # fmt: skip
 KINDS = ("closed", "setuid", "program", "cache")
 NOT_WRITABLE = ("/", "/app", "/etc", "/opt", "/usr", "/usr/bin", "/usr/local/bin", "/var")
 """Folders of the root file system that nobody may write to at run time."""
@@ -66,8 +70,10 @@ class IncompleteLook(ValueError):
 def parse_inside(as_itself: str, as_root: str) -> Inside:
     """Facts from the output of both scripts. Raises IncompleteLook."""
     own, roots = _sections(as_itself), _sections(as_root)
-    if not (own["status"] and own["limits"] and own["mounts"]):
-        raise IncompleteLook("the kernel's files on its processes are not there")
+    status = dict(_pair(line, ":") for line in own["status"])
+    limits = dict(_limit(line) for line in own["limits"][1:])
+    if missing := [name for name in NEEDED_FIELDS if name not in status | limits]:
+        raise IncompleteLook(f"the kernel doesn't say {', '.join(missing)}")
     mounts = tuple(parse_mount(line) for line in own["mounts"])
 
     by_itself, by_root = _found(own["found"]), _found(roots["found"])
@@ -78,8 +84,8 @@ def parse_inside(as_itself: str, as_root: str) -> Inside:
     # Mount points belong to other file systems, which the walk leaves out.
     closed = (by_itself["closed"] & by_root["closed"]) - {mount.path for mount in mounts}
     return Inside(
-        status=dict(_pair(line, ":") for line in own["status"]),
-        limits=dict(_limit(line) for line in own["limits"][1:]),
+        status=status,
+        limits=limits,
         mounts=mounts,
         secret_files=tuple(_secret_file(line) for line in own["secrets"]),
         writable=tuple(roots["writable"]),
