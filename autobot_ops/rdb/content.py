@@ -42,6 +42,27 @@ def whole(data: bytes, position: int) -> tuple[bytes, int]:
         raise BadEncoding(str(error), position) from error
 
 
+def plain_of_usual(stored: bytes) -> bytes:
+    """The string that is all of `stored`, as a pattern of `grammar` found it. Raises BadEncoding.
+
+    As `whole`, at half the price for compressed ones.
+    """
+    if stored[0] != 0xC0 + _LZF:
+        return whole(stored, 0)[0]
+    # Both lengths take one byte or two there.
+    at = 2 if stored[1] < 0x40 else 3
+    length = stored[at]
+    if length < 0x40:
+        at += 1
+    else:
+        length = (length & 0x3F) << 8 | stored[at + 1]
+        at += 2
+    try:
+        return decompress(stored[at:], length)
+    except BadCompression as error:
+        raise BadEncoding(str(error), 0) from error
+
+
 def short(data: bytes, position: int) -> bytes | None:
     """The string at `position`, which stands in `data`, unless it is longer than LARGE."""
     first = data[position]
