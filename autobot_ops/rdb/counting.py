@@ -10,7 +10,7 @@ import struct
 
 from xxhash import xxh3_128_intdigest
 
-from autobot_ops.rdb.content import plain_of_usual, whole
+from autobot_ops.rdb.content import whole
 from autobot_ops.rdb.entry import Entry
 from autobot_ops.rdb.fingerprint import KIND_LETTERS, Fingerprinter, KeyDigests
 from autobot_ops.rdb.grammar import usual_entries, walked_heads
@@ -112,7 +112,7 @@ class DatabaseCount:
 def usual_form(code: bytes, key: bytes, value: bytes) -> bytes | None:
     """Kind, key and value, as they go into the digest; None where the value isn't usual, or damaged."""
     try:
-        plain = plain_of_usual(value)
+        plain = whole(value, 0)[0]
         if code == b"\x00":
             return code + key + plain_string(plain)
         letter, form_of = PACKED[code]

@@ -129,7 +129,6 @@ _LENGTH = rb"(?:[\x00-\x3f]|[\x40-\x7f].|\x80.{4}|\x81.{8})"
 STREAM_COUNTERS = re.compile(b"(" + _LENGTH * 3 + b")" + _LENGTH * 2 + b"(" + _LENGTH * 3 + b")", re.DOTALL)
 """Groups: a stream's length and last id; what was deleted and added. Between them is the first id."""
 STREAM_GROUP = re.compile(_NAME + _LENGTH * 3, re.DOTALL)
-STREAM_PENDING = re.compile(b".{24}" + _LENGTH, re.DOTALL)
 STREAM_NAME = re.compile(_NAME, re.DOTALL)
 
 
