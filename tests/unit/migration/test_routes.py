@@ -72,6 +72,7 @@ def test_pinned_prefixes_stay_whatever_claims_them() -> None:
     routes = make_routes(CATALOGS.databases, [("doc:special*", "models")], pinned=["doc:special*x"])
     assert routed(routes, b"doc:special*x:1") == "main"
     assert routed(routes, b"doc:special:1") == "models"
+    assert routed(routes, b"doc:special and x:1") == "models"
 
 
 @pytest.mark.parametrize("text", ["", "x", "=knowledge", "x=", "x= "])
