@@ -126,9 +126,7 @@ def test_sweeps_are_numbered_so_that_they_sort(run: RunFolder) -> None:
 def test_keeps_a_report_beside_the_journal(run: RunFolder, name: str | None, file: str) -> None:
     report = {"moved": 3, "left": ["ä"]}
     run.keep_report(report, name) if name else run.keep_report(report)
-    text = (run.path / file).read_text(encoding="utf-8")
-    assert json.loads(text) == report
-    assert text.endswith("]\n}\n")
+    assert (run.path / file).read_text(encoding="ascii") == json.dumps(report, indent=2) + "\n"
 
 
 def test_a_folder_is_discarded_with_all_that_is_in_it(run: RunFolder, tmp_path: Path) -> None:
@@ -150,7 +148,7 @@ def test_what_is_no_run_is_not_listed(run: RunFolder, tmp_path: Path) -> None:
 def test_an_unknown_run_is_named(run: RunFolder, tmp_path: Path) -> None:
     with pytest.raises(UnknownRun, match=r"no migration is called '20200101T000000.000Z'") as caught:
         find_run(tmp_path, "20200101T000000.000Z")
-    assert "inv migrate.list" in str(caught.value.hint)
+    assert caught.value.hint == "inv migrate.list shows those that are known."
     with pytest.raises(UnknownRun, match=r"^nothing was migrated yet$"):
         find_run(tmp_path / "elsewhere", "")
 
@@ -173,4 +171,4 @@ def test_a_journal_that_cannot_be_written_stops_everything(run: RunFolder) -> No
     run.discard()
     with pytest.raises(JournalFailed, match=r"can't write the journal in .*: No such file") as caught:
         run.write("reserved", plan=PLAN, until=1, done=0)
-    assert "Make room" in str(caught.value.hint)
+    assert caught.value.hint == "No key was moved that it doesn't have. Make room, and run inv migrate again."
