@@ -15,7 +15,7 @@ from autobot_ops.stack.image_graph import AGENTS, IMAGES
 from autobot_ops.stack.image_inputs import ImageInputs, read_inputs
 from autobot_ops.stack.images import build_images
 from tests.conftest import ROOT
-from tests.integration.conftest import PROJECT, run_inv
+from tests.integration.conftest import run_inv
 from tests.integration.image_checks import (
     BUDGETS,
     CHECKS,
@@ -118,7 +118,7 @@ def spoilt_facts(
     images: dict[str, ImageInputs], engine: docker.DockerClient, facts_of: FactsOf
 ) -> Iterator[dict[str, Facts]]:
     """Facts of throwaway images that stand in for others, with everything wrong that a check looks for."""
-    references = {target: f"{PROJECT}-spoilt:{target}" for target in SPOILT}
+    references = {target: f"autobot-spoilt:{target}-{os.getpid()}" for target in SPOILT}
     try:
         for target, reference in references.items():
             recipe = f"FROM {images[target].reference}\n{SPOILT[target]}"
