@@ -19,9 +19,15 @@ SOURCES = ("/opt/venv/lib/python3.11/site-packages", "/app/src")
 
 
 def modules_of(package: str, by_module: dict[str, list[str]]) -> list[str]:
-    """Public top-level modules that an installed package brings. Raises PackageNotFoundError."""
+    """The module that is called like an installed package, else all of its public top-level ones.
+
+    Raises PackageNotFoundError. What else a package brings, as torch its code generators, takes seconds to
+    import and is nobody's dependency.
+    """
     name = importlib.metadata.distribution(package).metadata["Name"]
-    return sorted(module for module, owners in by_module.items() if name in owners and module[0] != "_")
+    found = sorted(module for module, owners in by_module.items() if name in owners and module[0] != "_")
+    alike = package.lower().replace("-", "_")
+    return [alike] if alike in found else found
 
 
 def failure_of(module: str) -> str:
