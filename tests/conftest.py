@@ -12,8 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the sessions on live containers."""
+    """Options that write what a person then looks at and commits."""
     parser.addoption("--record", action="store_true", help="write the tables into docs/verification.md")
+    parser.addoption("--rewrite-golden", action="store_true", help="golden files become what is there now")
 
 
 @pytest.fixture(scope="session")
