@@ -117,7 +117,7 @@ def plan_restore(
 
 
 def refuse_no_match(request: Request, content: Content) -> None:
-    """NothingMatches where `match` leaves nothing to restore: an exchange of nothing would only be in the way."""
+    """NothingMatches where `match` leaves nothing to restore: an open restore of that is only in the way."""
     if request.match is None or content.wanted > content.expired:
         return
     over = f" whose time to live isn't over ({content.expired} are)" if content.expired else ""

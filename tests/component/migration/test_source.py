@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from autobot_ops.migration.conflicts import digest_of_dump
 from autobot_ops.migration.errors import KeysCollide, MigrationInterrupted, ServerLost
-from autobot_ops.migration.run_folder import all_runs
+from autobot_ops.migration.run_folder import TRANSFERS, all_runs
 from autobot_ops.rdb.errors import StreamRefused
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.transfer.applying import Work, load_into_staging
@@ -27,7 +27,7 @@ from autobot_ops.transfer.errors import (
     UnknownSource,
 )
 from autobot_ops.transfer.verifying import verify
-from autobot_ops.verbs.transfer_steps import FOLDER, TransferOptions
+from autobot_ops.verbs.transfer_steps import TransferOptions
 from tests.component.migration.conftest import StartServer, seed
 from tests.component.migration.migrating import ROUTES, misplaced, placed
 from tests.component.migration.transferring import (
@@ -122,7 +122,7 @@ def test_a_dry_run_changes_nothing_and_leaves_nothing(
 ) -> None:
     bring(source, target, state_dir, TransferOptions(dry_run=True))
     assert writes(target) == 0
-    assert list((state_dir / FOLDER).iterdir()) == []
+    assert list((state_dir / TRANSFERS).iterdir()) == []
 
 
 def test_brings_another_of_the_sources_databases(
@@ -272,7 +272,7 @@ def test_refuses_conflicts_before_anything_is_written(
         bring(source, target, state_dir)
     assert writes(target) == changes
     assert conflict.values == [b"present", b"same", None]
-    assert list((state_dir / FOLDER).iterdir()) == []
+    assert list((state_dir / TRANSFERS).iterdir()) == []
 
 
 def test_skips_conflicts_and_lists_them(
@@ -488,4 +488,4 @@ def test_a_server_that_goes_away_is_named(
     monkeypatch.setattr(STEPS + "compare_staging", kill)
     with pytest.raises(ServerLost):
         bring(source, target, state_dir)
-    assert len(all_runs(state_dir, FOLDER)) == 1
+    assert len(all_runs(state_dir, TRANSFERS)) == 1
