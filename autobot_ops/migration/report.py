@@ -146,6 +146,7 @@ def report_document(
         "differences": [{"key": _text(key), "database": number, "what": what} for key, number, what in named],
         "written_by_others": elsewhere,
         "changes_by_others": changes_by_others,
+        "unexplained": unexplained,
         "verified": outcome.verified,
         "unrouted": [each.model_dump() for each in plan.unrouted],
         "garbage": list(plan.garbage),
@@ -206,9 +207,9 @@ def what_is_left(document: Mapping[str, Any]) -> str:
     found = []
     if document["in_the_way"]:
         found.append(f"{len(document['in_the_way']):,} keys were left")
-    if document["differences"]:
+    if document["unexplained"] and document["differences"]:
         found.append(f"{len(document['differences']):,} differ from the plan")
-    if document["written_by_others"]:
+    if document["unexplained"] and document["written_by_others"]:
         numbers = ", ".join(map(str, document["written_by_others"]))
         found.append(f"keys besides the planned ones have changed in database {numbers}")
     return ", ".join(found)

@@ -36,6 +36,8 @@ ROLLBACK_REPORT = "rollback.json"
 LOCK = "lock"
 RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
 
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
+
 DONE, PARTLY, ROLLED_BACK, ROLLING_BACK = "done", "partly done", "rolled back", "being rolled back"
 
 
@@ -156,8 +158,9 @@ class RunFolder:
         return state
 
     def keep_report(self, report: Mapping[str, object], name: str = REPORT) -> None:
-        """Keep a report beside the journal."""
-        (self.path / name).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        """Keep a report beside the journal. JournalFailed where there is no room for it."""
+        with needing_room(self.path, "All else is done and in the journal. Make room for the next run."):
+            (self.path / name).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def named(keys: Iterable[bytes]) -> list[str]:
@@ -207,6 +210,17 @@ def find_run(state_dir: Path, run_id: str) -> RunFolder:
 
 
 @contextmanager
+def needing_room(path: Path, hint: str) -> Iterator[None]:
+    """JournalFailed where the disk takes no more of what is written inside, or can't be read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise JournalFailed(f"can't write to {path}: {error.strerror}", hint=hint) from error
+
+
+@contextmanager
 def only_one(state_dir: Path) -> Iterator[None]:
     """Hold the lock, or AlreadyRunning with who does.
 
@@ -231,9 +245,10 @@ def only_one(state_dir: Path) -> Iterator[None]:
                 f"another migration is under way: {file.read().strip()}",
                 hint="Wait until it has ended, or end it.",
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
-        file.flush()
+        with needing_room(folder, "Nothing was moved. Make room there, and try again."):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
+            file.flush()
         yield
 
 

@@ -27,6 +27,7 @@ from autobot_ops.migration.run_folder import (
     RUN_ID,
     RunFolder,
     all_runs,
+    needing_room,
     new_run,
 )
 from autobot_ops.migration.running import targets_of
@@ -37,6 +38,7 @@ from autobot_ops.rdb.errors import StreamEndedEarly, StreamRefused
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 
 ATTEMPTS = 3
+NO_ROOM = "Nothing was moved. Make room there, and try again."
 SAMPLED = 200
 FITTING_SHARE = 0.5
 
@@ -140,9 +142,11 @@ class Session:
         maker = PlanMaker(self.routes, run.plan, purpose)
         try:
             if archives is not None:
-                return run, archives(maker.copy)
+                with needing_room(run.path, NO_ROOM):
+                    return run, archives(maker.copy)
             try:
-                self._read(maker, progress, say)
+                with needing_room(run.path, NO_ROOM):
+                    self._read(maker, progress, say)
             except StreamRefused as error:
                 if not may_scan:
                     raise
@@ -181,7 +185,12 @@ class Session:
         plan.check()
         plan.close()
         run = new_run(self.state_dir, moment)
-        shutil.copyfile(path, run.plan)
+        try:
+            with needing_room(run.path, NO_ROOM):
+                shutil.copyfile(path, run.plan)
+        except BaseException:
+            run.discard()
+            raise
         return run
 
     def check_routes(self, facts: MigrationPlan) -> None:

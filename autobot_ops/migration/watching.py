@@ -25,11 +25,11 @@ NOT_WRITING = frozenset(
     {
         "acl", "auth", "client", "cluster", "command", "config", "dbsize", "dump", "exists", "hello", "info",
         "memory", "move", "object", "pexpiretime", "ping", "psubscribe", "psync", "quit", "replconf", "scan",
-        "select", "subscribe", "sync", "xinfo",
+        "NULL", "select", "subscribe", "sync", "xinfo",
     }
 )  # fmt: skip
 """Last commands, without their subcommand, of clients that aren't named: this tool's own, and what every
-client sends when it connects.
+client sends when it connects; NULL where it has sent nothing yet.
 """
 
 
@@ -95,7 +95,8 @@ class Watch:
                 self.say(f"moved {result.moved:,} keys that were written meanwhile")
             if (found := result.found[Found.BOTH]) != held:
                 held = found
-                self.say(f"{held:,} keys are in database 0 again and in their target with another value")
+                if held:
+                    self.say(f"{held:,} keys are in database 0 again and in their target with another value")
             if result.moved or held:
                 self._name(clients())
             pause = max(LEAST_PAUSE, (began - started) * PAUSE_SHARE)

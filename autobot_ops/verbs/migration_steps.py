@@ -28,7 +28,7 @@ from autobot_ops.migration.report import (
     report_rows,
     what_is_left,
 )
-from autobot_ops.migration.run_folder import PARTLY, REPORT, RunFolder, only_one
+from autobot_ops.migration.run_folder import PARTLY, REPORT, RunFolder, needing_room, only_one
 from autobot_ops.migration.running import Run, Telling
 from autobot_ops.migration.server import Observed
 from autobot_ops.migration.session import Session, TakeArchives, refuse_collisions
@@ -257,7 +257,10 @@ def _carry_out(
             if options.watch:
                 watch.sweep_until_asked(going.sweep, session.writers)
         if going.facts.origin == "stream":
-            going.verify(session.streams)
+            with needing_room(
+                run.path, "All keys have moved; the same command verifies them when there is room."
+            ):
+                going.verify(session.streams)
         return _report(session, going, watch, observed)
 
 

@@ -16,6 +16,7 @@ from autobot_ops.migration.run_folder import (
     RunFolder,
     RunState,
     find_run,
+    needing_room,
     only_one,
 )
 from autobot_ops.migration.session import Session
@@ -35,7 +36,8 @@ def take_back(session: Session, options: Options, run_id: str, numbers: Numbers 
         stack.callback(run.close)
         _check(session, run, state)
         session.observe()
-        changed = changed_since(session, run, state)
+        with needing_room(run.path, "Nothing was moved back. Make room there, and try again."):
+            changed = changed_since(session, run, state)
         for key, number, _ in changed[:SHOWN_KEYS]:
             frontend.say(
                 f"changed since it was moved, goes back as it is now: {shown(key)} (database {number})"

@@ -23,6 +23,7 @@ from autobot_ops.migration.run_folder import (
     TRANSFERS,
     RunFolder,
     all_runs,
+    needing_room,
     new_run,
     only_one,
 )
@@ -125,6 +126,7 @@ def transfer_keys(
         stack.callback(lambda: None if run.begun else run.discard())
         if staging is None and not options.dry_run:
             staging = target.free_number(observed)
+        stack.enter_context(needing_room(run.path, f"Make room there. {AGAIN}"))
         timer = Timer()
         with timer.phase("reading the source"), frontend.work("reading the source", unit="bytes") as bar:
             copy = fetch(

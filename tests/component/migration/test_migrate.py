@@ -396,6 +396,17 @@ def test_a_full_disk_for_the_plan_stops_before_anything_moves(server: DataServer
     assert [each.name for each in (state_dir / "migrations").iterdir()] == ["lock"]
 
 
+def test_a_full_disk_for_looking_at_the_targets_stops_before_anything_moves(
+    server: DataServer, state_dir: Path
+) -> None:
+    migrate(server, state_dir)
+    server.client().set("session:late", "x")
+    assert exit_code_with_room_for(4_000, server, state_dir) == JournalFailed.exit_code
+    assert server.client().exists("session:late")
+    migrate(server, state_dir)
+    assert misplaced(server) == []
+
+
 def test_a_full_disk_for_the_journal_stops_where_the_journal_says(
     server: DataServer, state_dir: Path
 ) -> None:
