@@ -191,12 +191,12 @@ def _apply_saved(
 
 def _is_plan_of(run: RunFolder, path: Path) -> bool:
     """Whether a saved plan is the one that a run was begun with; then the same command goes on."""
-    ids = []
+    ids: set[str] = set()
     for each in (run.plan, path):
         plan = PlanFile(each)
-        ids.append(plan.facts["id"])
+        ids.add(plan.facts["id"])
         plan.close()
-    return ids[0] == ids[1]
+    return len(ids) == 1
 
 
 def _save_plan(run: RunFolder, path: Path) -> None:
