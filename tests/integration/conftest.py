@@ -2,7 +2,7 @@
 
 A test that only looks asks for `stack`; one that changes anything asks for `own_stack`, itself or through a
 fixture. `--against NAME` runs the first kind on a stack that is there already; `--keep` leaves the session's
-own stack running for a look.
+own stack running for a look, and `--reuse NAME` takes such a one for the session's own, without removing it.
 """
 
 from __future__ import annotations
@@ -35,19 +35,18 @@ def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
     """A running stack to look at: the one of `--against`, else this session's own."""
     catalogs = load_catalogs(root)
     engine = docker.from_env()
-    against, keep = request.config.getoption("--against"), request.config.getoption("--keep")
+    option = request.config.getoption
+    name, keep = option("--against") or option("--reuse"), option("--keep")
     try:
-        if against is None:
+        if name is None:
             with live.own_stack(engine, catalogs, keep=keep) as made:
                 if keep:
                     request.config.stash[KEPT] = made.take_down_command
                 yield made
         else:
-            existing = live.existing_stack(engine, catalogs, against)
+            existing = live.existing_stack(engine, catalogs, name)
             if existing is None:
-                pytest.exit(
-                    f"there is no stack '{against}': docker compose ls --all", REFUSED
-                )
+                pytest.exit(f"there is no stack '{name}': docker compose ls --all", REFUSED)
             yield existing
     except (CheckoutInUse, NoFreePorts) as error:
         pytest.exit(str(error), REFUSED)
