@@ -11,6 +11,7 @@ from datetime import datetime
 
 import httpx
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from autobot_ops.adapters.redis_server import dialer
@@ -27,6 +28,7 @@ SECONDS = 60
 TESTING = "testing"
 BATCH = 1000
 LEVELS = {"DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"}
+ERRORS = "autobot_redis_errors_total"
 METRICS = re.findall(r"^\| `(autobot_\w+)` \|", (ROOT / "docs/metrics.md").read_text(), re.MULTILINE)
 
 
@@ -39,8 +41,9 @@ def operator(stack: Stack) -> Dialer:
 
 
 @pytest.fixture(scope="module")
-def refused(stack: Stack, operator: Dialer) -> None:
-    """One operation of every agent that Redis refuses: the metric of errors has no series before one."""
+def refused(own_stack: Stack, operator: Dialer) -> None:
+    """One operation of every agent that Redis refuses: metrics and logs have no errors before one."""
+    stack = own_stack
     entry = {"title": "Refused", "content": "by Redis"}
     requests: dict[str, Callable[[], httpx.Response]] = {
         "chat": lambda: httpx.get(stack.url("chat", "/chat/conversations"), timeout=SECONDS),
@@ -58,7 +61,7 @@ def refused(stack: Stack, operator: Dialer) -> None:
     try:
         with operator(0) as client:
             for name in stack.catalogs.agents:
-                client.execute_command("ACL", "SETUSER", name, "-@read", "-@write")
+                client.execute_command("ACL", "SETUSER", name, "clearselectors", "-@all")
         for request in requests.values():
             request()
     finally:
@@ -66,14 +69,26 @@ def refused(stack: Stack, operator: Dialer) -> None:
 
 
 @pytest.mark.obligation(26)
-@pytest.mark.usefixtures("refused")
 @pytest.mark.parametrize("metric", METRICS)
 def test_a_documented_metric_exists_live(stack: Stack, agent_name: str, metric: str) -> None:
-    text = httpx.get(stack.url(agent_name, "/metrics"), timeout=SECONDS).text
-    families = {each.name: each for each in text_string_to_metric_families(text)}
-    samples = families[metric.removesuffix("_total")].samples
-    assert samples
-    assert {each.labels["agent"] for each in samples} == {agent_name}
+    family = live_metrics(stack, agent_name)[metric.removesuffix("_total")]
+    assert {sample.labels["agent"] for sample in family.samples} <= {agent_name}
+    # A counter by kind of error has no series before the first error.
+    assert family.samples or metric == ERRORS
+
+
+@pytest.mark.obligation(26)
+@pytest.mark.usefixtures("own_stack", "refused")
+def test_an_operation_that_redis_refuses_is_counted(stack: Stack, agent_name: str) -> None:
+    samples = live_metrics(stack, agent_name)[ERRORS.removesuffix("_total")].samples
+    counts = {sample.labels["error"]: sample.value for sample in samples}
+    assert counts["NoPermissionError"] >= 1
+
+
+def live_metrics(stack: Stack, agent: str) -> dict[str, Metric]:
+    """What an agent tells Prometheus, by name of the family."""
+    text = httpx.get(stack.url(agent, "/metrics"), timeout=SECONDS).text
+    return {family.name: family for family in text_string_to_metric_families(text)}
 
 
 # ---- alerts -------------------------------------------------------------------------------------
@@ -127,13 +142,15 @@ FORCED: dict[str, Callable[[Stack, Dialer], AbstractContextManager[None]]] = {
 
 def fired(stack: Stack) -> tuple[set[str], str]:
     """Alerts of the testing database that `inv database.list` shows, and what `inv database.check` says."""
-    rows = json.loads(stack.inv("database.list", "--json").stdout)["databases"]
-    (alerts,) = [set(row["alerts"]) for row in rows if row["name"] == TESTING]
-    findings = json.loads(stack.inv("database.check", "--json").stdout)["findings"]
+    said = stack.inv("database.list", "--json", "database.check", "--json").stdout.strip()
+    listed, end = json.JSONDecoder().raw_decode(said)
+    findings = json.loads(said[end:])["findings"]
+    (alerts,) = [set(row["alerts"]) for row in listed["databases"] if row["name"] == TESTING]
     return alerts, "\n".join(each["message"] for each in findings if each["subject"] == TESTING)
 
 
 @pytest.mark.obligation(26)
+@pytest.mark.usefixtures("own_stack")
 @pytest.mark.parametrize("alert", Alerts.model_fields)
 def test_an_alert_fires_when_it_is_forced_and_ends_with_its_cause(
     stack: Stack, operator: Dialer, alert: str
@@ -197,15 +214,22 @@ def assert_tells(line: str, agent: str) -> None:
 
 
 @pytest.mark.obligation(28)
-@pytest.mark.usefixtures("refused")
 def test_every_line_of_an_agents_log_is_json_with_time_level_and_agent(stack: Stack, agent_name: str) -> None:
-    """Everything since the container's start: the shell's lines, the server's, the libraries', errors."""
+    """Everything since the container's start: the shell's lines, the server's, the libraries'."""
     httpx.get(stack.url(agent_name, "/nothing-here"), timeout=SECONDS)
     container = stack.container(f"{agent_name}-agent")
     lines = container.logs().decode().splitlines()
     assert any('"message": "starting: ' in line for line in lines)
-    assert any('"level": "WARNING"' in line for line in lines)
-    assert "GET /nothing-here 404" in lines[-1]
+    assert any("GET /nothing-here 404" in line for line in lines)
+    for line in lines:
+        assert_tells(line, agent_name)
+
+
+@pytest.mark.obligation(28)
+@pytest.mark.usefixtures("own_stack", "refused")
+def test_a_failure_is_logged_as_json_too(stack: Stack, agent_name: str) -> None:
+    lines = stack.container(f"{agent_name}-agent").logs().decode().splitlines()
+    assert any("has no permissions" in line for line in lines)
     for line in lines:
         assert_tells(line, agent_name)
 

@@ -25,6 +25,8 @@ from tests.integration.held_request import Answer, begin_request
 from tests.integration.redis_contents import Contents, lasting, read_contents
 from tests.integration.waiting import wait_until
 
+pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("own_stack")]
+
 SECONDS = 60
 HEALTHY_SECONDS = 120
 CLEAN = {0, 143}
