@@ -112,11 +112,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Cover every agent, database and service of the catalogs without naming them in a test."""
+    """Cover every agent, database, role and service of the catalogs without naming them in a test."""
     catalogs = load_catalogs(ROOT)
     for argument, values in (
         ("agent_name", list(catalogs.agents)),
         ("database_name", list(catalogs.databases)),
+        ("role_name", [name for name, agent in catalogs.agents.items() if agent.postgres]),
         ("service_name", list(live.service_names(catalogs))),
     ):
         if argument in metafunc.fixturenames:
