@@ -51,6 +51,16 @@ def lasting(contents: Contents) -> Contents:
     }
 
 
+def assert_same(before: Contents, after: Contents) -> None:
+    """Every key of every database is as it was, and there is no other; what expires soon may be gone."""
+    remaining = lasting(before)
+    for number in before.keys() | after.keys():
+        there, here = before.get(number, {}), after.get(number, {})
+        assert here.keys() <= there.keys(), f"database {number} has new keys"
+        for key, held in remaining.get(number, {}).items():
+            assert here.get(key) == held, f"{key!r} of database {number} is another one"
+
+
 def of_keys(contents: Contents, keys: set[bytes]) -> dict[bytes, Held]:
     """Those keys wherever they are; AssertionError where one is in two databases."""
     found: dict[bytes, Held] = {}

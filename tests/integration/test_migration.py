@@ -1,6 +1,7 @@
 """An old installation's keys are moved on the live stack by the real verbs, while its agents work.
 
-It is done once: looked at, begun, killed, resumed and repeated. The tests look at what was there at each moment.
+It is done once: looked at, begun, killed, resumed and repeated. The tests look at what was there at each
+moment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryFile
@@ -27,7 +29,7 @@ from tests.conftest import ROOT
 from tests.integration.conftest import Stack
 from tests.integration.live import INV
 from tests.integration.load import Load, Request, steady_load
-from tests.integration.redis_contents import Contents, lasting, of_keys, read_contents
+from tests.integration.redis_contents import Contents, assert_same, of_keys, read_contents
 from tests.integration.waiting import wait_until
 
 pytestmark = [pytest.mark.obligation(25), pytest.mark.usefixtures("own_stack")]
@@ -37,6 +39,7 @@ SECONDS = 120
 SLOWLY = "400"
 """Keys a second, for the run that is killed: it would take some seconds."""
 BEGUN_KEYS = 50
+ASIDE = b"aside:"
 REQUESTS_PER_SECOND = 10.0
 
 
@@ -75,8 +78,8 @@ def migrated(
     """Seed, look, begin and SIGKILL, go on, do it again; agents are asked for their health all the time."""
     stack, keys = own_stack, seeded_keys()
     backups = {"AUTOBOT_BACKUP_DIR": str(tmp_path_factory.mktemp("backups"))}
-    stack.inv("demo.seed", "--keys", str(KEYS), "--yes")
-    try:
+    with put_aside(stack, operator, keys):
+        stack.inv("demo.seed", "--keys", str(KEYS), "--yes")
         with steady_load(health_requests(stack), per_second=REQUESTS_PER_SECOND) as load:
             before = read_contents(stack.project)
             stack.inv("migrate", "--dry-run", **backups)
@@ -100,10 +103,27 @@ def migrated(
             repeated=repeated,
             load=load,
         )
+
+
+@contextmanager
+def put_aside(stack: Stack, operator: Dialer, keys: set[bytes]) -> Iterator[None]:
+    """Have none of these keys in any database; at the end, have again what was there, and nothing else.
+
+    The knowledge agent's own facts have the names of old ones.
+    """
+    numbers = [database.number for database in stack.catalogs.databases.values()]
+    for number in numbers:
+        with operator(number) as client:
+            for key in keys & set(client.scan_iter(count=1000)):
+                client.rename(key, ASIDE + key)
+    try:
+        yield
     finally:
-        for database in stack.catalogs.databases.values():
-            with operator(database.number) as client:
+        for number in numbers:
+            with operator(number) as client:
                 client.unlink(*keys)
+                for name in list(client.scan_iter(match=ASIDE + b"*", count=1000)):
+                    client.rename(name, name.removeprefix(ASIDE))
 
 
 def health_requests(stack: Stack) -> list[Request]:
@@ -146,13 +166,7 @@ def places(contents: Contents, keys: set[bytes]) -> dict[bytes, int]:
 
 def test_the_dry_run_of_a_migration_writes_nothing(migrated: Migrated) -> None:
     assert places(migrated.after_dry_run, migrated.keys) == dict.fromkeys(migrated.keys, 0)
-    before, after = lasting(migrated.before), migrated.after_dry_run
-    assert {
-        number: {key: after[number].get(key) for key in held} for number, held in before.items()
-    } == before
-    assert {number: held.keys() - migrated.before[number].keys() for number, held in after.items()} == {
-        number: set() for number in after
-    }
+    assert_same(migrated.before, migrated.after_dry_run)
     assert migrated.runs_after_dry_run == []
 
 
