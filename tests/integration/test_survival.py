@@ -36,8 +36,8 @@ OOM_KILLS = (
     "cat /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null"
     " | awk '$1 == \"oom_kill\" {print $2}'"
 )
-HOG = "head --bytes=8G /dev/zero | tail"
-"""`tail` keeps a line that doesn't end: more and more memory, as fast as it can be had."""
+HOG = "head --bytes={} /dev/zero | tail"
+"""`tail` keeps a line that doesn't end: as much memory as that, as fast as it can be had."""
 
 ORPHAN = "sleep 600 >/dev/null 2>&1 & echo $!"
 STATE = "while read -r name value; do case $name in PPid:|State:) echo $value; esac; done </proc/{}/status"
@@ -76,9 +76,11 @@ def test_the_first_process_reaps_orphans(stack: Stack, service_name: str) -> Non
 @pytest.mark.obligation(22)
 def test_a_memory_hog_dies_alone(stack: Stack, service_name: str) -> None:
     container = stack.container(service_name)
+    limit = container.attrs["HostConfig"]["Memory"]
+    assert limit > 0
     before = started(stack)
     _, kills_before = run(container, OOM_KILLS)
-    exit_code, output = run(container, HOG)
+    exit_code, output = run(container, HOG.format(limit * 2))
     assert exit_code == 137, output
     _, kills = run(container, OOM_KILLS)
     assert int(kills) > int(kills_before), "the kernel's record of the container says nothing"
