@@ -22,8 +22,8 @@ SABOTAGES = (
     ),
     Sabotage(
         (15,),
-        "an agent that runs as root",
-        recreate(AGENT, user="0:0"),
+        "an agent in root's group",
+        recreate(AGENT, user="10001:0"),
         up_again,
     ),
     Sabotage(
