@@ -9,17 +9,21 @@ from tests.sabotage.spoiling import in_turn, recreate, set_user, sql, up_again, 
 FLUSHES_ALL = ("--rename-command", "FLUSHDB", "", "--rename-command", "FLUSHALL", "FLUSHDB")
 REDIS_COMMAND = ("redis-server", "/etc/redis/redis.conf", "--databases", "32")
 
+MANAGER = "utils/redis_database_manager.py"
+FOR_A_DATABASE = "entry = settings.entry(database)\n                self._clients[key] = make_client"
+FOR_TWO_DATABASES = FOR_A_DATABASE.replace("(database)", '("logs" if database == "workflows" else database)')
+
 SABOTAGES = (
     Sabotage(
         (7,),
         "an agent with another number for one of its databases",
-        recreate("knowledge-agent", environment={"REDIS_DB_AGENTS": "9"}),
+        recreate("knowledge-agent", environment={"REDIS_DB_AGENTS": "13"}),
         up_again,
     ),
     Sabotage(
         (7, 8),
-        "two databases that share a number",
-        recreate("chat-agent", environment={"REDIS_DB_WORKFLOWS": "5"}),
+        "a manager that has one client for two databases",
+        recreate("chat-agent", source=(MANAGER, FOR_A_DATABASE, FOR_TWO_DATABASES)),
         up_again,
         only="manager or mapped",
     ),

@@ -1,4 +1,4 @@
-"""How things are spoilt: containers with an override or other lines of source, users' rules, SQL, networks."""
+"""How things are spoilt: containers by an override or by other source, users by rules, and SQL, networks."""
 
 from __future__ import annotations
 
