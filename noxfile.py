@@ -89,6 +89,16 @@ def integration(session: nox.Session) -> None:
     pytest(session, "integration", "-v")
 
 
+@nox.session(default=False)
+def sabotage(session: nox.Session) -> None:
+    """Spoil a stack of its own in many ways; each time the tests of an obligation must notice.
+
+    `-- --obligation N` tries those of one, `-- --record` writes the table into docs/verification.md.
+    """
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
+
+
 @nox.session(default=False, venv_backend="virtualenv")
 def models(session: nox.Session) -> None:
     """Test what computes with models, in an environment of its own with the packages of the AI images."""

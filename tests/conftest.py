@@ -16,6 +16,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--record", action="store_true", help="write the tables into docs/verification.md")
     parser.addoption("--against", metavar="PROJECT", help="look at a stack that runs already; change nothing")
     parser.addoption("--reuse", metavar="PROJECT", help="change that stack as if it were the session's own")
+    parser.addoption(
+        "--obligation", type=int, action="append", metavar="N", help="only tests of this obligation"
+    )
     parser.addoption("--keep", action="store_true", help="leave the session's own stack running")
 
 

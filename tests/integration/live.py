@@ -100,6 +100,12 @@ class Stack:
         """Every container of the stack, stopped ones too."""
         return project_containers(self.engine, self.project)
 
+    def output_inside(self, service: str, *command: str) -> str:
+        """What a command says in a service's container, as its user, however it ends."""
+        output = self.container(service).exec_run(list(command)).output
+        assert isinstance(output, bytes)
+        return output.decode(errors="replace")
+
     @property
     def take_down_command(self) -> str:
         """What a person types to remove this stack and its data."""

@@ -79,13 +79,14 @@ def test_has_tini_as_its_first_process(service_name: str, host: Host) -> None:
 
 
 def test_contains_no_compiler_downloader_or_installer(service_name: str, host: Host) -> None:
-    found = [name for name in NOT_AT_RUN_TIME if host.run(f"command -v {name}").rc == 0]
-    assert not found
+    # All at once: each look into a container costs a process of its own.
+    found = host.run(f"for name in {' '.join(NOT_AT_RUN_TIME)}; do command -v $name; done")
+    assert found.stdout == ""
 
 
 def test_contains_no_setuid_file_and_no_package_lists(service_name: str, host: Host) -> None:
-    assert host.run("find / -xdev -perm /6000 -type f 2>/dev/null").stdout == ""
-    assert host.run("find /var/lib/apt/lists /var/cache/apt -type f 2>/dev/null").stdout == ""
+    lists = "find /var/lib/apt/lists /var/cache/apt -type f"
+    assert host.run(f"{{ find / -xdev -perm /6000 -type f; {lists}; }} 2>/dev/null").stdout == ""
 
 
 def test_shows_no_secret_in_environment_or_image(stack: Stack, service_name: str) -> None:
