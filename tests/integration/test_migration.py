@@ -32,7 +32,7 @@ from tests.integration.load import Load, Request, steady_load
 from tests.integration.redis_contents import Contents, assert_same, of_keys, read_contents
 from tests.integration.waiting import wait_until
 
-pytestmark = [pytest.mark.obligation(25), pytest.mark.usefixtures("own_stack")]
+pytestmark = pytest.mark.usefixtures("own_stack")
 
 KEYS = 2000
 SECONDS = 120
@@ -164,12 +164,14 @@ def places(contents: Contents, keys: set[bytes]) -> dict[bytes, int]:
     return {key: number for number, held in contents.items() for key in keys & held.keys()}
 
 
+@pytest.mark.obligation(25)
 def test_the_dry_run_of_a_migration_writes_nothing(migrated: Migrated) -> None:
     assert places(migrated.after_dry_run, migrated.keys) == dict.fromkeys(migrated.keys, 0)
     assert_same(migrated.before, migrated.after_dry_run)
     assert migrated.runs_after_dry_run == []
 
 
+@pytest.mark.obligation(25)
 def test_a_killed_migration_leaves_every_key_whole_and_in_one_place(migrated: Migrated) -> None:
     assert migrated.exit_code_of_killed == -signal.SIGKILL
     found = places(migrated.when_killed, migrated.keys)
@@ -177,11 +179,13 @@ def test_a_killed_migration_leaves_every_key_whole_and_in_one_place(migrated: Mi
     assert of_keys(migrated.when_killed, migrated.keys) == of_keys(migrated.before, migrated.keys)
 
 
+@pytest.mark.obligation(25)
 def test_the_next_run_of_a_killed_migration_resumes_it(migrated: Migrated) -> None:
     assert "going on with the migration" in migrated.resumed.stdout + migrated.resumed.stderr
     assert json.loads(migrated.resumed.stdout)["result"] == "done"
 
 
+@pytest.mark.obligation(25)
 def test_a_migrated_key_is_where_the_catalog_says_with_its_value_and_expiry(
     stack: Stack, migrated: Migrated
 ) -> None:
@@ -198,6 +202,7 @@ def test_a_migrated_key_is_where_the_catalog_says_with_its_value_and_expiry(
     assert len(moved_with_expiry) > 100
 
 
+@pytest.mark.obligation(25)
 def test_a_second_migration_moves_nothing(migrated: Migrated) -> None:
     report = json.loads(migrated.repeated.stdout)
     assert (report["result"], report["planned"], report["moved"], report["swept"]) == ("done", 0, 0, 0)
@@ -205,6 +210,7 @@ def test_a_second_migration_moves_nothing(migrated: Migrated) -> None:
     assert of_keys(migrated.after_repetition, migrated.keys) == of_keys(migrated.after, migrated.keys)
 
 
+@pytest.mark.obligation(25)
 def test_agents_stay_healthy_during_a_migration(stack: Stack, migrated: Migrated) -> None:
     assert migrated.load.failures == []
     assert migrated.load.answered > 10 * len(stack.catalogs.agents)

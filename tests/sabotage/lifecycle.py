@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from tests.sabotage.model import Sabotage
+from tests.integration.live import Stack
+from tests.sabotage.model import Act, Sabotage
 from tests.sabotage.spoiling import recreate, up_again
 
 # The agent that starts fastest: it loads no model.
 AGENT = "knowledge-agent"
 AGENT_ENTRYPOINT = "/app/docker/base/scripts/agent-entrypoint.sh"
 IN_MEMORY = {"type": "tmpfs", "target": "/data", "tmpfs": {"mode": 0o1777}}
+
+
+def in_container(service: str, *command: str) -> Act:
+    """Run a command in a container, as its own user."""
+
+    def apply(stack: Stack) -> None:
+        done = stack.container(service).exec_run(list(command))
+        if done.exit_code:
+            raise RuntimeError(f"{' '.join(command)} ended with {done.exit_code}: {done.output!r}")
+
+    return apply
+
 
 SABOTAGES = (
     Sabotage(
@@ -21,9 +34,9 @@ SABOTAGES = (
     Sabotage(
         (14,),
         "a data volume that can't be written to",
-        recreate("research-agent", volumes=["research-logs:/app/logs", "research-data:/app/data:ro"]),
-        up_again,
-        only="research",
+        in_container(AGENT, "chmod", "0500", "/app/data"),
+        in_container(AGENT, "chmod", "0755", "/app/data"),
+        only="knowledge",
     ),
     Sabotage(
         (19,),

@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from tests.integration.live import Stack
 from tests.sabotage.model import Sabotage
 from tests.sabotage.spoiling import recreate, up_again
 
 AGENT = "knowledge-agent"
+
+
+def run_what_was_changed_by_hand(stack: Stack) -> None:
+    """An image made of a running container, as it is done in haste."""
+    stack.container(AGENT).commit(repository=stack.project, tag="by-hand")
+    recreate(AGENT, image=f"{stack.project}:by-hand")(stack)
+
+
+def run_what_was_built(stack: Stack) -> None:
+    """The opposite."""
+    up_again(stack)
+    stack.engine.images.remove(f"{stack.project}:by-hand", force=True)
+
 
 SABOTAGES = (
     Sabotage(
@@ -54,9 +68,9 @@ SABOTAGES = (
     ),
     Sabotage(
         (27,),
-        "a container of another agent's image",
-        recreate(AGENT, image="${AUTOBOT_RESEARCH_IMAGE}"),
-        up_again,
+        "a container of an image that nobody built",
+        run_what_was_changed_by_hand,
+        run_what_was_built,
         only="knowledge",
     ),
     Sabotage(
