@@ -89,10 +89,23 @@ def component(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Build the images, start a stack of its own name and ports, and test the live containers."""
+    """Build the images, start a stack of its own name and ports, and test the live containers.
+
+    `-- --against NAME` only looks at a stack that runs already, `-- --keep` leaves its own running.
+    """
     if shutil.which("docker") is None:
         session.error("docker isn't installed; run scripts/bootstrap")
     pytest(session, "integration", "-v")
+
+
+@nox.session(default=False)
+def sabotage(session: nox.Session) -> None:
+    """Spoil a stack of its own in many ways; each time the tests of an obligation must notice.
+
+    `-- --obligation N` tries those of one, `-- --record` writes the table into docs/verification.md.
+    """
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
 
 
 @nox.session(default=False, venv_backend="virtualenv")
