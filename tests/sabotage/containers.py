@@ -9,6 +9,13 @@ AGENT = "knowledge-agent"
 
 SABOTAGES = (
     Sabotage(
+        (13,),
+        "a container without a limit of processes",
+        recreate(AGENT, pids_limit=-1),
+        up_again,
+        only="knowledge",
+    ),
+    Sabotage(
         (15,),
         "an extra capability",
         recreate(AGENT, cap_add=["NET_RAW"]),
