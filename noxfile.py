@@ -80,7 +80,10 @@ def component(session: nox.Session) -> None:
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Build the images, start a stack of its own name and ports, and test the live containers."""
+    """Build the images, start a stack of its own name and ports, and test the live containers.
+
+    `-- --against NAME` only looks at a stack that runs already, `-- --keep` leaves its own running.
+    """
     if shutil.which("docker") is None:
         session.error("docker isn't installed; run scripts/bootstrap")
     pytest(session, "integration", "-v")

@@ -21,6 +21,8 @@ document.body.insertAdjacentHTML('beforeend', '<p>Written by ' + 'a script.</p>'
 
 SERVE_PAGE = f"""
 import http.server
+
+pytestmark = pytest.mark.usefixtures("own_stack")
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)

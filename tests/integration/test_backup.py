@@ -19,6 +19,8 @@ from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack, run_inv
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 FAR = 4_000_000_000_000
 SESSIONS, TESTING = 6, 15
 PREFIX = b"session:integration:"

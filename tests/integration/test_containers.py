@@ -35,12 +35,14 @@ def test_holds_no_capability_and_can_gain_none(stack: Stack, service_name: str, 
     assert fields["Seccomp"].strip() == "2"
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_cannot_write_to_its_root(stack: Stack, service_name: str, host: Host) -> None:
     assert stack.container(service_name).attrs["HostConfig"]["ReadonlyRootfs"]
     for folder in ("/", "/etc", "/usr/bin"):
         assert host.run(f"touch {folder}/planted").rc != 0
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_can_write_to_its_own_volume(stack: Stack, service_name: str, host: Host) -> None:
     volumes = [each for each in stack.container(service_name).attrs["Mounts"] if each["Type"] == "volume"]
     assert volumes

@@ -25,6 +25,8 @@ HOLDER = """
 import io, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 from autobot_ops.backup.drill import ContainerDrill
+
+pytestmark = pytest.mark.usefixtures("own_stack")
 image, project = sys.argv[1:]
 with ContainerDrill(image, project, 2**28).reload(io.BytesIO(sys.stdin.buffer.read())) as stream:
     print("loaded", flush=True)

@@ -86,10 +86,10 @@ def operator(live: Redis) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def seeds(stack: Stack, operator: redis.Redis) -> Iterator[Seeds]:
+def seeds(own_stack: Stack, operator: redis.Redis) -> Iterator[Seeds]:
     """Keys of every database in every database, which are gone afterwards."""
-    numbers = [row.number for row in stack.catalogs.databases.values()]
-    planted = Seeds(stack.catalogs, (*numbers, UNKNOWN_NUMBER, STAGING_NUMBER))
+    numbers = [row.number for row in own_stack.catalogs.databases.values()]
+    planted = Seeds(own_stack.catalogs, (*numbers, UNKNOWN_NUMBER, STAGING_NUMBER))
     planted.plant(operator)
     yield planted
     planted.remove(operator)
@@ -127,6 +127,7 @@ def databases_within_reach(stack: Stack, agent_name: str) -> set[str]:
     return {name for name, row in stack.catalogs.databases.items() if name in granted or row.number == 0}
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_each_client_of_the_manager_is_at_its_number_or_refused(stack: Stack, agent_name: str) -> None:
     within_reach = databases_within_reach(stack, agent_name)
     assert ask_manager(stack, agent_name)["numbers"] == {
@@ -144,6 +145,7 @@ def test_connections_of_an_agent_are_in_granted_databases_only(
     assert found <= granted
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_what_is_written_through_the_manager_is_seen_in_its_database_only(
     stack: Stack, agent_name: str
 ) -> None:
@@ -157,6 +159,7 @@ def test_what_is_written_through_the_manager_is_seen_in_its_database_only(
         }, written
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_a_key_is_in_the_database_that_it_was_written_to_and_in_no_other(
     stack: Stack, live: Redis, database_name: str
 ) -> None:
@@ -215,17 +218,17 @@ def psql(stack: Stack, role: str, statements: str) -> CommandResult:
 
 
 @pytest.fixture
-def foreign_schema(stack: Stack) -> Iterator[None]:
+def foreign_schema(own_stack: Stack) -> Iterator[None]:
     """A schema of another service, beside that of knowledge."""
     planted = psql(
-        stack,
+        own_stack,
         "postgres",
         "CREATE SCHEMA foreign_service; CREATE TABLE foreign_service.secrets (word text);"
         "INSERT INTO foreign_service.secrets VALUES ('theirs')",
     )
     assert planted.rc == 0, planted.stderr
     yield
-    psql(stack, "postgres", "DROP SCHEMA foreign_service CASCADE")
+    psql(own_stack, "postgres", "DROP SCHEMA foreign_service CASCADE")
 
 
 def test_a_role_reads_its_own_schema(stack: Stack) -> None:

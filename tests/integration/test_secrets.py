@@ -19,6 +19,8 @@ from autobot_ops.isolation import tls_files
 from tests.integration.conftest import Stack
 from tests.integration.load import Load, steady_load
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 PER_SECOND = 40.0
 OVERLAP_SECONDS = 5
 ENTRY = {"title": "Owls", "content": "Owls hunt at night."}

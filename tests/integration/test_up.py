@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from tests.integration.conftest import Stack
 
 
-def test_up_ends_with_every_service_healthy(stack: Stack) -> None:
-    services = {row["service"]: row for row in stack.up_report["services"]}
-    expected = {"redis", "postgres", *(f"{name}-agent" for name in stack.catalogs.agents)}
+def test_up_ends_with_every_service_healthy(own_stack: Stack) -> None:
+    services = {row["service"]: row for row in own_stack.up_report["services"]}
+    expected = {"redis", "postgres", *(f"{name}-agent" for name in own_stack.catalogs.agents)}
     assert set(services) == expected
     assert {row["health"] for row in services.values()} == {"healthy"}
     assert all(row["seconds"] > 0 for row in services.values())
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_a_second_up_recreates_nothing(stack: Stack) -> None:
     def identities() -> dict[str, tuple[str, str]]:
         return {
@@ -39,6 +42,7 @@ def test_status_names_health_and_url_of_every_service(stack: Stack) -> None:
         assert row["url"] == stack.url(name, f"/health/{name}")
 
 
+@pytest.mark.usefixtures("own_stack")
 def test_restart_brings_a_service_back_healthy(stack: Stack) -> None:
     before = stack.container("knowledge-agent").attrs["State"]["StartedAt"]
     stack.inv("restart", "knowledge-agent")
