@@ -15,6 +15,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of the sessions on live containers."""
     parser.addoption("--record", action="store_true", help="write the tables into docs/verification.md")
     parser.addoption("--against", metavar="PROJECT", help="look at a stack that runs already; change nothing")
+    parser.addoption("--reuse", metavar="PROJECT", help="change that stack as if it were the session's own")
     parser.addoption("--keep", action="store_true", help="leave the session's own stack running")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from docker.models.containers import Container
 
 from tests.faults.fault import Act
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 KILLED = 137
 # What init has started is the service itself. From inside, since the engine counts a `docker kill` as

@@ -1,56 +1,37 @@
 """A stack of its own for the faults, those who write to it, and the table of what was seen.
 
-As for the tests of the healthy stack, `KEEP_STACK=1` leaves it running and a failure has the containers'
-last words.
+`--keep` leaves it running, `--reuse NAME` takes such a one again. A failure has the containers' last words.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import docker
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.catalog import load_catalogs
 from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
-from tests.conftest import ROOT
 from tests.faults.fault import Fault, Outcome, go_through, shortcomings
 from tests.faults.ledger import Ledger, Writer
 from tests.faults.table import COLUMNS, complete, row
 from tests.faults.writers import ChatWriter, KnowledgeWriter, NpuWriter, RagWriter, RedisWriter
-from tests.integration.conftest import Stack, free_port_offset, pytest_runtest_makereport
+from tests.integration.evidence import evidence
+from tests.integration.live import Stack
+from tests.session_stack import session_stack
 from tests.verification import markdown_table, record
 
-__all__ = ["pytest_runtest_makereport"]
-
-PROJECT = "autobot-faults-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
 Survive = Callable[..., Outcome]
 OUTCOMES = pytest.StashKey[list[Outcome]]()
 
 
 @pytest.fixture(scope="session")
-def stack(root: Path) -> Iterator[Stack]:
-    """Build what is missing, start the stack, and remove exactly what was started."""
-    catalogs = load_catalogs(root)
-    engine = docker.from_env()
-    offset = free_port_offset([agent.port for agent in catalogs.agents.values()])
-    fresh = Stack(PROJECT, offset, catalogs, engine, {})
-    # A run that was killed may have left containers of this name.
-    fresh.inv("down", "--volumes", "--yes")
-    try:
-        report = json.loads(fresh.inv("up", "--json").stdout)
-        yield Stack(PROJECT, offset, catalogs, engine, report)
-    finally:
-        if not os.environ.get("KEEP_STACK"):
-            fresh.inv("down", "--volumes", "--yes")
-        engine.close()
+def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
+    """A stack of the session's own, with every service healthy."""
+    with session_stack(request.config, root) as running:
+        yield running
 
 
 @pytest.fixture
@@ -82,6 +63,16 @@ def survive(request: pytest.FixtureRequest, stack: Stack, writers: list[Writer])
         return outcome
 
     return go
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Attach what the containers say to a failure."""
+    outcome = yield
+    report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]
+    running = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(running, Stack):
+        report.sections += evidence(running.containers())
 
 
 def pytest_configure(config: pytest.Config) -> None:

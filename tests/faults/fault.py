@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import httpx
 
 from tests.faults.ledger import Ledger
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 POLL_SECONDS = 0.1
 WELL_SECONDS = 180.0

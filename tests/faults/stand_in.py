@@ -9,11 +9,12 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from docker.models.containers import Container
 
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 AGENT_PORT = 8000
 
@@ -89,9 +90,7 @@ def address(container: Container) -> str:
 def with_agent(stack: Stack, agent: str, container: Container) -> StackWithStandIn:
     """The stack with this container as one of its agents."""
     urls = {agent: f"http://{address(container)}:{AGENT_PORT}"}
-    return StackWithStandIn(
-        stack.project, stack.port_offset, stack.catalogs, stack.engine, stack.up_report, urls
-    )
+    return StackWithStandIn(**_fields_of(stack), urls=urls)
 
 
 @contextmanager
@@ -100,10 +99,12 @@ def in_place_of(stack: Stack, service: str, container: Container) -> Iterator[St
     original = stack.container(service)
     original.stop()
     try:
-        yield StackWithStandIn(
-            stack.project, stack.port_offset, stack.catalogs, stack.engine, stack.up_report, {}, (service,)
-        )
+        yield StackWithStandIn(**_fields_of(stack), replaced=(service,))
     finally:
         # The name is for one of them only.
         container.remove(force=True)
         original.start()
+
+
+def _fields_of(stack: Stack) -> dict[str, Any]:
+    return {each.name: getattr(stack, each.name) for each in fields(Stack)}

@@ -9,9 +9,9 @@ import pytest
 
 from tests.faults import acts, signs
 from tests.faults.conftest import Survive
-from tests.faults.fault import Fault
+from tests.faults.fault import Fault, Sign
 from tests.faults.writers import RagWriter
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 # Seconds of work for the model.
 LONG_TEXT = " ".join(f"Sentence {number} says nothing new about owls." for number in range(12_000))
@@ -63,7 +63,7 @@ def test_a_memory_hog_in_a_container_dies_alone(survive: Survive) -> None:
             "Memory limit of a container hit by a hog (knowledge)",
             inject=let_loose,
             signs=(
-                signs.Sign(
+                Sign(
                     "the engine: knowledge-agent out of memory",
                     lambda scene: bool(scene.stack.container("knowledge-agent").attrs["State"]["OOMKilled"]),
                     20,

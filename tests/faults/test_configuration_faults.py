@@ -10,7 +10,7 @@ import pytest
 from tests.faults import signs
 from tests.faults.conftest import Survive
 from tests.faults.fault import Fault
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 CATALOG = "config/redis-databases.yaml"
 IN_FORCE = "catalog:digest"

@@ -10,11 +10,11 @@ from docker.models.containers import Container
 from autobot_ops.adapters.redis_server import Endpoint, dialer_to
 from tests.faults import acts, signs
 from tests.faults.conftest import Survive
-from tests.faults.fault import Fault, wait_until_well
+from tests.faults.fault import Fault, Sign, wait_until_well
 from tests.faults.ledger import Writer
 from tests.faults.stand_in import address, in_place_of, stand_in, with_agent
 from tests.faults.writers import RagWriter, RedisWriter
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 FULL = "No space left on device"
 
@@ -37,7 +37,7 @@ def test_a_redis_with_a_full_disk_refuses_writes_and_keeps_what_it_has(
                     signs.writer_refused("redis", "MISCONF"),
                     signs.writer_refused("chat", "Redis can't save what it is given"),
                     signs.all_not_ready("MISCONF"),
-                    signs.Sign("log of redis: No space left on device", lambda _: FULL in said(small), 10),
+                    Sign("log of redis: No space left on device", lambda _: FULL in said(small), 10),
                 ),
                 mend=acts.clear(lambda: small, "/data"),
                 recovers_within=30,

@@ -8,43 +8,39 @@ from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.faults.ledger import Ledger, Writer
-from tests.faults.writers import AgentWriter, KnowledgeWriter, NpuWriter, RagWriter
-from tests.integration.conftest import Stack
+from tests.faults.writers import AgentWriter, RedisWriter
+from tests.integration.live import Stack
+
+PATHS = {"knowledge": "/knowledge/entries/{}", "rag": "/rag/documents/{}", "npu": "/npu/files/{}"}
+"""By writer: where what it wrote is deleted."""
 
 
 def test_what_is_deleted_behind_their_backs_is_missed(stack: Stack, writers: list[Writer]) -> None:
     with Ledger(writers) as ledger:
         pass
     assert ledger.lost() == []
-    deletions = {
-        KnowledgeWriter: lambda written: f"/knowledge/entries/{written.split()[0]}",
-        RagWriter: lambda written: f"/rag/documents/{written}",
-        NpuWriter: lambda written: f"/npu/files/{written}",
-    }
     taken = []
-    for name, account in ledger.accounts.items():
-        path_of = deletions.get(type(account.writer))
-        if path_of is None or not isinstance(account.writer, AgentWriter):
-            continue
+    for name, path in PATHS.items():
+        account = ledger.accounts[name]
+        assert isinstance(account.writer, AgentWriter)
         written = account.acknowledged[0]
-        assert account.writer.client.delete(path_of(written)).status_code == 204
+        answer = account.writer.client.delete(path.format(written.split(" ")[0]))
+        assert answer.status_code == 204, answer.text
         taken.append(f"{name}: {written}")
-    assert len(taken) == len(deletions)
     assert sorted(ledger.lost()) == sorted(taken)
 
 
 def test_a_deleted_key_and_a_removed_element_are_missed(
     stack: Stack, root: Path, writers: list[Writer]
 ) -> None:
-    (writer,) = [each for each in writers if each.name == "redis"]
+    (writer,) = [each for each in writers if isinstance(each, RedisWriter)]
     written = [writer.write(number) for number in range(4)]
     assert writer.missing(written) == []
     settings = load_settings(root, {"AUTOBOT_PROJECT": stack.project})
     number = stack.catalogs.databases["agents"].number
     with dialer(open_stack(root, settings), "operator")(number) as operator:
-        (key,) = operator.keys("autobot:agent_comm:ledger:*:2")
-        operator.delete(key)
-        operator.lrem(key.rpartition(b":")[0], 1, "1")
+        operator.delete(f"{writer.key}:2")
+        operator.lrem(writer.key, 1, "1")
     assert writer.missing(written) == ["2", "1"]
 
 

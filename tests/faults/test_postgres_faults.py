@@ -7,7 +7,7 @@ from tests.faults.conftest import Survive
 from tests.faults.fault import Fault
 from tests.faults.ledger import Writer
 from tests.faults.writers import KnowledgeWriter
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 
 def test_a_killed_postgresql_is_back_by_itself_with_all_it_acknowledged(survive: Survive) -> None:

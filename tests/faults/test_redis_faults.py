@@ -12,7 +12,7 @@ from autobot_ops.stack.stack import open_stack
 from tests.faults import acts, signs
 from tests.faults.conftest import Survive
 from tests.faults.fault import Fault
-from tests.integration.conftest import Stack
+from tests.integration.live import Stack
 
 ROOM_BYTES = 4 * 1024 * 1024
 MEMORY_ALERT = '"memory"'

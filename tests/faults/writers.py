@@ -141,15 +141,15 @@ class RedisWriter(Writer):
     def __init__(self, dial: Callable[[], redis.Redis]) -> None:
         self._dial = dial
         self._client: redis.Redis | None = None
-        self._key = f"{AGENT_KEYS}:{uuid.uuid4().hex[:12]}"
+        self.key = f"{AGENT_KEYS}:{uuid.uuid4().hex[:12]}"
 
     def write(self, number: int) -> str:
         """A string of its own and an element of the list, both acknowledged."""
         try:
             if self._client is None:
                 self._client = self._dial()
-            self._client.set(f"{self._key}:{number}", number)
-            self._client.rpush(self._key, number)
+            self._client.set(f"{self.key}:{number}", number)
+            self._client.rpush(self.key, number)
         except (redis.RedisError, OpsError) as error:
             self._forget()
             raise NotAcknowledged(f"{type(error).__name__}: {error}") from error
@@ -159,8 +159,8 @@ class RedisWriter(Writer):
         """Of either; the list's elements must stand in the order in which they were acknowledged."""
         self._forget()
         with self._dial() as client:
-            values = client.mget([f"{self._key}:{each}" for each in acknowledged])
-            elements = [each.decode() for each in client.lrange(self._key, 0, -1)]
+            values = client.mget([f"{self.key}:{each}" for each in acknowledged])
+            elements = [each.decode() for each in client.lrange(self.key, 0, -1)]
         lost = [each for each, value in zip(acknowledged, values, strict=True) if value != each.encode()]
         return lost + [each for each in missing_in_order(acknowledged, elements) if each not in lost]
 

@@ -45,9 +45,7 @@ def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
         else:
             existing = live.existing_stack(engine, catalogs, against)
             if existing is None:
-                pytest.exit(
-                    f"there is no stack '{against}': docker compose ls --all", REFUSED
-                )
+                pytest.exit(f"there is no stack '{against}': docker compose ls --all", REFUSED)
             yield existing
     except (CheckoutInUse, NoFreePorts) as error:
         pytest.exit(str(error), REFUSED)
