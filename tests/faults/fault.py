@@ -35,6 +35,8 @@ class Sign:
     who: str
     is_seen: Callable[[Scene], bool]
     within: float
+    every: float = 0.1
+    """Seconds between two looks."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _seconds_until(sign: Sign, scene: Scene, began: float, seen: threading.Event
     while not sign.is_seen(scene):
         if time.monotonic() - began > sign.within:
             return None
-        time.sleep(POLL_SECONDS)
+        time.sleep(sign.every)
     seen.set()
     return time.monotonic() - began
 

@@ -10,6 +10,8 @@ from tests.faults.fault import Scene, Sign
 
 # Longer than a probe of everything may take.
 ANSWER_SECONDS = 10.0
+# `inv` takes a processor for a second.
+INV_EVERY_SECONDS = 1.0
 
 
 def not_ready(agent: str, words: str, within: float = 10) -> Sign:
@@ -69,7 +71,7 @@ def status_says(service: str, health: str, within: float = 20) -> Sign:
     def is_seen(scene: Scene) -> bool:
         return bool(_row(scene, service)["health"] == health)
 
-    return Sign(f"`inv status`: {service} {health}", is_seen, within)
+    return Sign(f"`inv status`: {service} {health}", is_seen, within, INV_EVERY_SECONDS)
 
 
 def status_remarks(service: str, words: str, within: float = 60) -> Sign:
@@ -78,7 +80,7 @@ def status_remarks(service: str, words: str, within: float = 60) -> Sign:
     def is_seen(scene: Scene) -> bool:
         return words in _row(scene, service)["remark"]
 
-    return Sign(f"`inv status` remarks on {service}: {words}", is_seen, within)
+    return Sign(f"`inv status` remarks on {service}: {words}", is_seen, within, INV_EVERY_SECONDS)
 
 
 def engine_counts_a_restart(service: str, within: float = 20) -> Sign:
@@ -89,7 +91,7 @@ def engine_counts_a_restart(service: str, within: float = 20) -> Sign:
         restarts = int(_row(scene, service)["restarts"])
         return restarts > before.setdefault(scene.began, restarts)
 
-    return Sign(f"`inv status`: {service} restarted once more", is_seen, within)
+    return Sign(f"`inv status`: {service} restarted once more", is_seen, within, INV_EVERY_SECONDS)
 
 
 def log_says(service: str, words: str, within: float = 10) -> Sign:
@@ -119,7 +121,7 @@ def inv_says(words: str, *arguments: str, code: int = 0, within: float = 20) -> 
         done = scene.stack.inv(*arguments, check=False)
         return done.returncode == code and words in done.stdout + done.stderr
 
-    return Sign(f"`inv {' '.join(arguments)}`: {words}", is_seen, within)
+    return Sign(f"`inv {' '.join(arguments)}`: {words}", is_seen, within, INV_EVERY_SECONDS)
 
 
 def _asked(scene: Scene, agent: str, path: str) -> tuple[int, str]:

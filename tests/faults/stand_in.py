@@ -59,7 +59,7 @@ def stand_in(
         *(f"--tmpfs={path}:{rights}" for path, rights in host["Tmpfs"].items()),
         *(f"--env={each}" for each in config["Env"]),
         *(f"--env={variable}={value}" for variable, value in (environment or {}).items()),
-        *(f"--network-alias={alias}" for _ in (alias,) if alias),
+        *((f"--network-alias={alias}",) if alias else ()),
         *(f"--volume={each}" for each in mounts),
     ]  # fmt: skip
     for each in model["Mounts"]:

@@ -1,4 +1,4 @@
-"""What callers of the five agents do all day. What is stored is bounded: the same documents and files again."""
+"""What callers of the five agents do all day. What is stored is bounded: documents and files come again."""
 
 from __future__ import annotations
 
