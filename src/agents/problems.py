@@ -98,7 +98,8 @@ def _redis_in_words(error: RedisError) -> str:
     """What a caller is told. A server that refuses is another fault than one that is away."""
     if isinstance(error, OutOfMemoryError):
         return "Redis is full and takes no more writes at the moment"
-    if isinstance(error, ResponseError) and str(error).startswith("MISCONF"):
+    # In a pipeline its words come after the command's.
+    if isinstance(error, ResponseError) and "MISCONF " in str(error):
         return "Redis can't save what it is given and takes no more writes at the moment"
     return "Redis can't be reached at the moment"
 

@@ -20,6 +20,9 @@ REDIS_ERRORS: dict[str, redis.RedisError] = {
     "away": redis.ConnectionError("connection refused"),
     "full": redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
     "disk": redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+    "pipeline": redis.ResponseError(
+        "Command # 1 (SET x 1) of pipeline caused error: ('MISCONF Errors writing to the AOF file: …',)"
+    ),
 }
 
 
@@ -196,7 +199,8 @@ async def test_the_description_of_the_interface_stays_on(client: httpx.AsyncClie
 
 
 @pytest.mark.parametrize(
-    ("error", "words"), [("away", "can't be reached"), ("full", "is full"), ("disk", "can't save")]
+    ("error", "words"),
+    [("away", "can't be reached"), ("full", "is full"), ("disk", "can't save"), ("pipeline", "can't save")],
 )
 async def test_a_redis_that_refuses_is_told_from_one_that_is_away(
     client: httpx.AsyncClient, error: str, words: str
