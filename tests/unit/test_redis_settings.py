@@ -64,6 +64,13 @@ def test_refuses_two_databases_with_one_number() -> None:
         load_redis_settings(environment={"REDIS_DB_KNOWLEDGE": "2"})
 
 
+def test_no_variable_hides_two_databases_with_one_number_in_the_file(tmp_path: Path) -> None:
+    catalog = tmp_path / "redis-databases.yaml"
+    catalog.write_text("databases:\n  one: {number: 4}\n  two: {number: 4}\n")
+    with pytest.raises(ConfigurationInvalid, match="'one' and 'two' have the same number 4"):
+        load_redis_settings(catalog, environment={"REDIS_DB_TWO": "5"})
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
