@@ -2,7 +2,7 @@
 
 A test that only looks asks for `stack`; one that changes anything asks for `own_stack`, itself or through a
 fixture. `--against NAME` runs the first kind on a stack that is there already; `--keep` leaves the session's
-own stack running for a look.
+own stack running for a look, and `--reuse NAME` takes such a one for the session's own, without removing it.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
     """A running stack to look at: the one of `--against`, else this session's own."""
     catalogs = load_catalogs(root)
     engine = docker.from_env()
-    against, keep = request.config.getoption("--against"), request.config.getoption("--keep")
+    option = request.config.getoption
+    name, keep = option("--against") or option("--reuse"), option("--keep")
     try:
-        if against is None:
+        if name is None:
             with live.own_stack(engine, catalogs, keep=keep) as made:
                 if keep:
                     request.config.stash[KEPT] = made.take_down_command
                 yield made
         else:
-            existing = live.existing_stack(engine, catalogs, against)
+            existing = live.existing_stack(engine, catalogs, name)
             if existing is None:
-                pytest.exit(f"there is no stack '{against}': docker compose ls --all", REFUSED)
+                pytest.exit(f"there is no stack '{name}': docker compose ls --all", REFUSED)
             yield existing
     except (CheckoutInUse, NoFreePorts) as error:
         pytest.exit(str(error), REFUSED)
@@ -111,11 +112,12 @@ def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.C
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Cover every agent, database and service of the catalogs without naming them in a test."""
+    """Cover every agent, database, role and service of the catalogs without naming them in a test."""
     catalogs = load_catalogs(ROOT)
     for argument, values in (
         ("agent_name", list(catalogs.agents)),
         ("database_name", list(catalogs.databases)),
+        ("role_name", [name for name, agent in catalogs.agents.items() if agent.postgres]),
         ("service_name", list(live.service_names(catalogs))),
     ):
         if argument in metafunc.fixturenames:

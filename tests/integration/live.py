@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,13 @@ from docker.models.containers import Container
 from autobot_ops.catalog import Catalogs
 from autobot_ops.settings import load_settings
 from tests.conftest import ROOT
-from tests.integration.claims import PortClaim, SessionRecord, claim_port_offset, free_project_name
+from tests.integration.claims import SessionRecord, claim_port_offset, free_project_name
 from tests.integration.evidence import evidence
 
 INV = str(Path(sys.executable).with_name("inv"))
 PROJECT_STEM = "autobot-it-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+UP_REPORT = "up-report.json"
+"""Kept beside a stack's secrets, for a session that uses the stack again."""
 SESSION_RECORD = ROOT / ".autobot" / "integration-session"
 PROJECT_LABEL = "com.docker.compose.project"
 
@@ -141,13 +143,20 @@ def is_taken(engine: docker.DockerClient, project: str) -> bool:
 
 
 def existing_stack(engine: docker.DockerClient, catalogs: Catalogs, project: str) -> Stack | None:
-    """The stack of that name as it runs, at the ports that it publishes; None if there is none."""
+    """The stack of that name as it runs, at the ports that it publishes; None if there is none.
+
+    One that a session made and kept has its report and its variables again.
+    """
     agent_name, agent = next(iter(catalogs.agents.items()))
     for container in project_containers(engine, project):
         if container.name == f"{project}-{agent_name}-agent":
             bindings = container.attrs["HostConfig"]["PortBindings"] or {}
             published = [int(each["HostPort"]) for bound in bindings.values() for each in bound]
-            return Stack(project, min(published) - agent.port, catalogs, engine, {})
+            found = Stack(project, min(published) - agent.port, catalogs, engine, {})
+            report = found.state_dir / UP_REPORT
+            if report.exists():
+                return replace(_with_variables(found), up_report=json.loads(report.read_text("utf-8")))
+            return found
     return None
 
 
@@ -160,39 +169,34 @@ def own_stack(engine: docker.DockerClient, catalogs: Catalogs, *, keep: bool) ->
     record = SessionRecord.claim(SESSION_RECORD)
     try:
         if (left := record.left_behind) is not None:
-            _remove(_named(engine, catalogs, left, 0))
+            _remove(Stack(left, 0, catalogs, engine, {}))
         project = free_project_name(PROJECT_STEM, lambda name: is_taken(engine, name))
         claim = claim_port_offset(agent.port for agent in catalogs.agents.values())
         record.write(project)
+        made = _with_variables(Stack(project, claim.offset, catalogs, engine, {}))
         try:
-            yield _started(_named(engine, catalogs, project, claim.offset), claim)
+            yield _started(made)
         finally:
             claim.release()
             if not keep:
-                _remove(_named(engine, catalogs, project, claim.offset))
+                _remove(made)
             record.write(None)
     finally:
         record.release()
 
 
-def _named(engine: docker.DockerClient, catalogs: Catalogs, project: str, offset: int) -> Stack:
+def _with_variables(stack: Stack) -> Stack:
     # The pages that research fetches in tests are served by a container beside it.
-    return Stack(project, offset, catalogs, engine, {}, {"AUTOBOT_RESEARCH_ALLOW_PRIVATE": "1"})
+    return replace(stack, variables={"AUTOBOT_RESEARCH_ALLOW_PRIVATE": "1"})
 
 
-def _started(stack: Stack, claim: PortClaim) -> Stack:
+def _started(stack: Stack) -> Stack:
     done = run_inv("up", "--json", environment=stack.environment, check=False)
     if done.returncode:
         found = "\n".join(f"{name}: {text}" for name, text in evidence(stack.containers()))
         pytest.fail(f"inv up ended with {done.returncode}\n{done.stdout}\n{done.stderr}\n{found}")
-    return Stack(
-        stack.project,
-        claim.offset,
-        stack.catalogs,
-        stack.engine,
-        json.loads(done.stdout),
-        stack.variables,
-    )
+    (stack.state_dir / UP_REPORT).write_text(done.stdout, encoding="utf-8")
+    return replace(stack, up_report=json.loads(done.stdout))
 
 
 def _remove(stack: Stack) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 TIMEOUT_SECONDS = 60
 
 PAGE = """<!doctype html><html lang="en"><title>Owls</title><body>
@@ -21,8 +23,6 @@ document.body.insertAdjacentHTML('beforeend', '<p>Written by ' + 'a script.</p>'
 
 SERVE_PAGE = f"""
 import http.server
-
-pytestmark = pytest.mark.usefixtures("own_stack")
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200)

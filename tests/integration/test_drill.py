@@ -20,13 +20,13 @@ from autobot_ops.stack.archives import deep_checks
 from tests import rdb_bytes
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 KEYS = 1000
 HOLDER = """
 import io, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
 from autobot_ops.backup.drill import ContainerDrill
-
-pytestmark = pytest.mark.usefixtures("own_stack")
 image, project = sys.argv[1:]
 with ContainerDrill(image, project, 2**28).reload(io.BytesIO(sys.stdin.buffer.read())) as stream:
     print("loaded", flush=True)
