@@ -85,12 +85,18 @@ def go_through(stack: Stack, fault: Fault, ledger: Ledger) -> Outcome:
             assert not sign.is_seen(scene), f"{sign.who} says so before anything failed"
         began = time.monotonic()
         seen = threading.Event()
-        with ThreadPoolExecutor(len(fault.signs)) as watchers:
-            watched = [watchers.submit(_seconds_until, sign, scene, began, seen) for sign in fault.signs]
-            fault.inject(stack)
-            if fault.mend is None and seen.wait(max(sign.within for sign in fault.signs)):
-                outcome.recovered = _recovery(stack, ledger, began, fault.recovers_within)
-            outcome.seen = {s.who: w.result() for s, w in zip(fault.signs, watched, strict=True)}
+        try:
+            with ThreadPoolExecutor(len(fault.signs)) as watchers:
+                watched = [watchers.submit(_seconds_until, sign, scene, began, seen) for sign in fault.signs]
+                fault.inject(stack)
+                if fault.mend is None and seen.wait(max(sign.within for sign in fault.signs)):
+                    outcome.recovered = _recovery(stack, ledger, began, fault.recovers_within)
+                outcome.seen = {s.who: w.result() for s, w in zip(fault.signs, watched, strict=True)}
+        except BaseException:
+            # The next test shall meet a stack that is whole, whatever went wrong here.
+            if fault.mend is not None:
+                fault.mend(stack)
+            raise
         if fault.mend is not None:
             mended = time.monotonic()
             fault.mend(stack)
