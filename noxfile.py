@@ -103,7 +103,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def load(session: nox.Session) -> None:
-    """Send every agent a steady load: latencies, memory, errors. `-- --seconds N` (at most 900) `--record`."""
+    """Send every agent a steady load: latencies, memory, errors. `-- --seconds N`, at most 900."""
     if shutil.which("docker") is None:
         session.error("docker isn't installed; run scripts/bootstrap")
     pytest(session, "load", "-v")
