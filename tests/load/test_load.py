@@ -6,12 +6,12 @@ from tests.load.conftest import Measured
 from tests.load.memory import MIB, slope
 from tests.load.traffic import percentile
 
-# Growth that would fill the smallest container's limit in more than two hours counts as none: allocators and
-# caches of a young process still settle.
-MOST_GROWTH_MIB_PER_MINUTE = 4.0
+# Allocators and caches of a young process still settle: a minute and a half shows a leak of a tenth of a
+# percent of an agent's limit in each second, fifteen minutes (`--seconds 900`) a smaller one.
+MOST_GROWTH_MIB_PER_MINUTE = 8.0
 LEAST_ANSWERED = 0.98
 # An obligation, not a benchmark: what the table shows is far below on a machine that does nothing else.
-MOST_P99_SECONDS = 5.0
+MOST_P99_SECONDS = 15.0
 
 
 def test_no_request_fails(measured: Measured) -> None:
