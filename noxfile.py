@@ -120,6 +120,19 @@ def models(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", "tests/models", "-q", *session.posargs)
 
 
+@nox.session(default=False, venv_backend="virtualenv")
+def audit(session: nox.Session) -> None:
+    """SBOMs of the images, and what pip-audit, debsecan and apt know of their packages."""
+    # pip-audit alone is in this environment: it brings a pip of its own.
+    session.install("-qq", "--require-hashes", "-r", "requirements-audit.txt")
+    python = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    pip_audit = os.path.join(session.bin, "pip-audit")  # noqa: PTH118
+    session.run(
+        python, "-m", "tests.audit", f"--pip-audit={pip_audit}", *session.posargs, external=True,
+        env={"PATH": HOST_PATH},
+    )  # fmt: skip
+
+
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure: nox -s bench -- NAME runs benchmarks/NAME.py."""

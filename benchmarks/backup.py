@@ -21,8 +21,8 @@ import redis
 
 from benchmarks.backup_arms import ARMS, DATABASES
 from benchmarks.harness import Arm, Goal, Metrics, Report, Row, installed, measure, publish, row
+from benchmarks.latency import others
 from benchmarks.redis_data import fill
-from benchmarks.steady_client import steady_client
 from benchmarks.throwaway_redis import throwaway_redis
 
 SIZES = (100_000, 1_000_000)
@@ -63,13 +63,13 @@ class Bench:
                 return {}
             with (
                 tempfile.TemporaryDirectory(prefix="autobot-bench-") as folder,
-                steady_client(self._port) as others,
+                others(self._port) as waited,
             ):
                 done = subprocess.run(
                     [sys.executable, "-m", "benchmarks.backup_arms", name, str(self._port), folder],
                     check=True, stdout=subprocess.PIPE, env={**os.environ, **self._environment},
                 )  # fmt: skip
-            metrics = {**json.loads(done.stdout), "others' p99 [ms]": others.percentiles["p99"]}
+            metrics = {**json.loads(done.stdout), "others' p99 [ms]": waited.p99}
             self._figures.setdefault(name, []).append(metrics)
             return metrics
 

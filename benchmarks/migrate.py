@@ -21,8 +21,8 @@ import redis
 from autobot_ops.demo.legacy_keys import legacy_commands
 from autobot_ops.demo.seeding import write_commands
 from benchmarks.harness import Arm, Goal, Metrics, Report, installed, measure, publish
+from benchmarks.latency import others
 from benchmarks.migrate_arms import ARMS
-from benchmarks.steady_client import steady_client
 from benchmarks.throwaway_redis import _free_port
 
 SIZES = (100_000, 1_000_000, 5_000_000)
@@ -87,14 +87,14 @@ def arm(name: str, folder: Path, data: Path) -> Arm:
             port = stack.enter_context(server(folder, data))
             other = stack.enter_context(server(folder))
             place = stack.enter_context(tempfile.TemporaryDirectory(dir=folder))
-            with steady_client(port) as others:
+            with others(port) as waited:
                 done = subprocess.run(
                     [sys.executable, "-m", "benchmarks.migrate_arms", name, str(port), str(other), place],
                     check=True,
                     stdout=subprocess.PIPE,
                 )
         metrics: dict[str, float] = json.loads(done.stdout)
-        return {**metrics, "others' p99 [ms]": others.percentiles["p99"]}
+        return {**metrics, "others' p99 [ms]": waited.p99}
 
     return Arm(f"{name}, {data.stem}", run)
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from autobot_ops.migration.digest_spool import PARTITIONS, DigestSpool, KeyPlace
 from autobot_ops.migration.plan_file import DIGEST_MASK, NEVER, PlanFile
 from autobot_ops.migration.routes import SOURCE_NUMBER
-from autobot_ops.rdb.counting import DatabaseCount
-from autobot_ops.rdb.fingerprint import KeyDigests
-from autobot_ops.rdb.listing import KeyListing
+from autobot_ops.rdb.fingerprint import Fingerprinter, KeyDigests, Prints
+from autobot_ops.rdb.listing import KeyListing, Row
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.window import Source
 
@@ -38,24 +37,34 @@ class Differences:
     rest: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
-def spool_stream(source: Source, folder: Path, numbers: Iterable[int]) -> tuple[DigestSpool, int]:
-    """Digests of all keys of these databases, and when the stream began (milliseconds)."""
+@dataclass(frozen=True)
+class Present:
+    """What a stream has, key by key: `spool` is to be closed. `began_at` is milliseconds."""
+
+    spool: DigestSpool
+    prints: Mapping[int, Prints]
+    began_at: int
+
+
+def spool_stream(source: Source, folder: Path, numbers: Iterable[int]) -> Present:
+    """Prints of all databases, and the digests of all keys of these ones."""
     reader = Reader(source)
     spool = DigestSpool(folder)
     wanted = set(numbers)
-    takers: dict[int, KeyListing | DatabaseCount] = {}
+    takers: dict[int, KeyListing] = {}
+    prints: dict[int, Fingerprinter] = {}
 
-    def taker(number: int) -> KeyListing | DatabaseCount:
+    def taker(number: int) -> KeyListing:
         if number not in takers:
-            digests = KeyDigests(reader.dialect)
-            if number in wanted:
+            added = prints[number] = Fingerprinter(reader.began_at)
 
-                def each(key: bytes, digest: int, _expiry: int | None, _size: int, _code: int) -> None:
-                    spool.add(number, key, digest)
+            def take(rows: list[Row]) -> None:
+                for key, digest, _, expires_at, _, _ in rows:
+                    added.add(digest, expires_at)
+                    if number in wanted:
+                        spool.add(number, key, digest)
 
-                takers[number] = KeyListing(digests, each)
-            else:
-                takers[number] = DatabaseCount(digests, reader.began_at)
+            takers[number] = KeyListing(KeyDigests(reader.dialect), take)
         return takers[number]
 
     reader.taker = taker
@@ -65,7 +74,7 @@ def spool_stream(source: Source, folder: Path, numbers: Iterable[int]) -> tuple[
     except BaseException:
         spool.close()
         raise
-    return spool, reader.began_at
+    return Present(spool, {number: each.prints for number, each in prints.items()}, reader.began_at)
 
 
 def find_differences(

@@ -47,7 +47,8 @@ class LargestKey(_Facts):
 class Part(_Facts):
     """A set of keys: counts, and, where a stream told, fingerprint and largest ones.
 
-    `expiring` are the parts of the fingerprint that expire within a day, as `surviving` takes them.
+    `expiring` are the parts of the fingerprint that expire within a day, as `surviving` takes them; `stored`
+    and `stored_expiring` are the same of the entries as the server stores them, see rdb.stored_prints.
     """
 
     keys: int = 0
@@ -55,6 +56,8 @@ class Part(_Facts):
     bytes: int = 0
     fingerprint: Print = Fingerprint()
     expiring: Mapping[int, Print] = {}
+    stored: Print = Fingerprint()
+    stored_expiring: Mapping[int, Print] = {}
     largest: tuple[LargestKey, ...] = ()
 
 
@@ -140,19 +143,24 @@ def add_parts(parts: Iterable[Part]) -> Part:
     """Several sets of keys as one."""
     total = Part()
     for part in parts:
-        expiring = dict(total.expiring)
-        for ends_at, fingerprint in part.expiring.items():
-            expiring[ends_at] = expiring.get(ends_at, Fingerprint()) + fingerprint
         largest = sorted((*total.largest, *part.largest), key=lambda each: -each.bytes)[:10]
         total = Part(
             keys=total.keys + part.keys,
             keys_with_expiry=total.keys_with_expiry + part.keys_with_expiry,
             bytes=total.bytes + part.bytes,
             fingerprint=total.fingerprint + part.fingerprint,
-            expiring=expiring,
+            expiring=_add_spans(total.expiring, part.expiring),
+            stored=total.stored + part.stored,
+            stored_expiring=_add_spans(total.stored_expiring, part.stored_expiring),
             largest=tuple(largest),
         )
     return total
+
+
+def _add_spans(
+    total: Mapping[int, Fingerprint], more: Mapping[int, Fingerprint]
+) -> Mapping[int, Fingerprint]:
+    return {at: total.get(at, Fingerprint()) + more.get(at, Fingerprint()) for at in {**total, **more}}
 
 
 def section_plan(section: Section, part: Part) -> SectionPlan:

@@ -97,13 +97,22 @@ class SectionWriter:
         self._digests = array("q")
         self._expiries = array("I")
 
-    def add(self, key: bytes, digest: int, expires_at: int | None) -> None:
-        """Plan to move a key. `digest` is that of KeyDigests (0 where it isn't known)."""
-        length = len(key)
-        self._commands.append(b"*3\r\n$4\r\nMOVE\r\n$%d\r\n%b\r\n%b" % (length, key, self._end))
-        self._digests.append(digest & DIGEST_MASK)
-        self._expiries.append(NEVER if expires_at is None else expiry_second(expires_at))
-        if length > LONG_KEY or len(self._commands) == BLOCK_KEYS:
+    def add(self, keys: Sequence[bytes], digests: Iterable[int], expiries: Iterable[int | None]) -> None:
+        """Plan to move keys. The digests are those of KeyDigests (0 where they aren't known)."""
+        if len(self._commands) + len(keys) > BLOCK_KEYS or max(map(len, keys)) > LONG_KEY:
+            for key, digest, expires_at in zip(keys, digests, expiries, strict=True):
+                self._extend((key,), (digest,), (expires_at,))
+                if len(key) > LONG_KEY:
+                    self.flush()
+            return
+        self._extend(keys, digests, expiries)
+
+    def _extend(self, keys: Iterable[bytes], digests: Iterable[int], expiries: Iterable[int | None]) -> None:
+        end = self._end
+        self._commands += [b"*3\r\n$4\r\nMOVE\r\n$%d\r\n%b\r\n%b" % (len(key), key, end) for key in keys]
+        self._digests.extend([digest & DIGEST_MASK for digest in digests])
+        self._expiries.extend([NEVER if each is None else expiry_second(each) for each in expiries])
+        if len(self._commands) == BLOCK_KEYS:
             self.flush()
 
     def flush(self) -> None:

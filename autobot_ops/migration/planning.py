@@ -6,6 +6,7 @@ a spool.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,9 +27,8 @@ from autobot_ops.migration.plan import (
 from autobot_ops.migration.plan_file import PlanWriter, SectionWriter
 from autobot_ops.migration.routes import GARBAGE, SOURCE_NUMBER, Routes
 from autobot_ops.migration.tally import Tally, UnroutedKeys, part_of
-from autobot_ops.rdb.counting import DatabaseCount
 from autobot_ops.rdb.fingerprint import Fingerprint, KeyDigests
-from autobot_ops.rdb.listing import KeyListing
+from autobot_ops.rdb.listing import KeyListing, Row
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Output, Splitter
 from autobot_ops.rdb.window import Source
@@ -122,12 +122,12 @@ class _Collector:
         self._spool = spool
         self._progress = progress
         self._targets = {each.database_number for each in routes.sections} - {SOURCE_NUMBER}
-        self._takers: dict[int, KeyListing | DatabaseCount] = {}
+        self._takers: dict[int, KeyListing] = {}
         self._tallies: list[Tally] = []
         self._strays: Tally | None = None
         self._writers: list[SectionWriter | None] = []
         self._planned = 0
-        self.others: dict[int, Tally | DatabaseCount] = {}
+        self.others: dict[int, Tally] = {}
         self.unrouted = UnroutedKeys()
         self.garbage: list[bytes] = []
 
@@ -137,13 +137,13 @@ class _Collector:
         for entry in self._reader:
             self._taker(entry.database).add(entry)
 
-    def _taker(self, number: int) -> KeyListing | DatabaseCount:
+    def _taker(self, number: int) -> KeyListing:
         taker = self._takers.get(number)
         if taker is None:
             taker = self._takers[number] = self._make_taker(number)
         return taker
 
-    def _make_taker(self, number: int) -> KeyListing | DatabaseCount:
+    def _make_taker(self, number: int) -> KeyListing:
         dialect, began_at = self._reader.dialect, self._reader.began_at
         digests = KeyDigests(dialect)
         if number == SOURCE_NUMBER:
@@ -153,39 +153,45 @@ class _Collector:
                 None if stays(each) else self._plan.section(index, each.database_number)
                 for index, each in enumerate(self._routes.sections)
             ]
-            return KeyListing(digests, self._take_source_key)
-        if number not in self._targets:
-            self.others[number] = count = DatabaseCount(digests, began_at)
-            return count
+            return KeyListing(digests, self._take_source)
         tally = self.others[number] = Tally(dialect, began_at)
-        add, spool = tally.add, self._spool.add
+        if number not in self._targets:
+            return KeyListing(digests, tally.add_rows)
+        spool = self._spool.add
 
-        def take_target_key(key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
-            add(key, digest, expires_at, size, code)
-            spool(number, key, digest)
+        def take_target(rows: list[Row]) -> None:
+            tally.add_rows(rows)
+            for key, digest, *_ in rows:
+                spool(number, key, digest)
 
-        return KeyListing(digests, take_target_key)
+        return KeyListing(digests, take_target)
 
-    def _take_source_key(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
-        section = self._routes.section_of(key)
-        if section is None:
-            self._take_stray(key, digest, expires_at, size, code)
-            return
-        self._tallies[section].add(key, digest, expires_at, size, code)
-        writer = self._writers[section]
-        if writer is not None:
-            writer.add(key, digest, expires_at)
-            self._planned += 1
-            if self._progress is not None and not self._planned & 0x3FFF:
-                self._progress(self._reader.window.offset, self._planned)
+    def _take_source(self, rows: list[Row]) -> None:
+        section_of = self._routes.section_of
+        by_section: defaultdict[int | None, list[Row]] = defaultdict(list)
+        for row in rows:
+            by_section[section_of(row[0])].append(row)
+        for section, found in by_section.items():
+            if section is None:
+                self._take_strays(found)
+                continue
+            self._tallies[section].add_rows(found)
+            writer = self._writers[section]
+            if writer is not None:
+                keys, digests, _, expiries, _, _ = zip(*found, strict=True)
+                writer.add(keys, digests, expiries)
+                self._planned += len(found)
+        if self._progress is not None:
+            self._progress(self._reader.window.offset, self._planned)
 
-    def _take_stray(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
+    def _take_strays(self, rows: list[Row]) -> None:
         assert self._strays is not None  # noqa: S101 (for the type checker: made with the taker)
-        self._strays.add(key, digest, expires_at, size, code)
-        if key in GARBAGE:
-            self.garbage.append(key)
-        else:
-            self.unrouted.add(key)
+        self._strays.add_rows(rows)
+        for key, *_ in rows:
+            if key in GARBAGE:
+                self.garbage.append(key)
+            else:
+                self.unrouted.add(key)
 
     def sections(self) -> tuple[SectionPlan, ...]:
         """All sections of the routes, in their order; those that stay are empty."""
@@ -204,17 +210,15 @@ class _Collector:
         ]
         return add_parts([*own, *([part_of(self._strays)] if self._strays else [])])
 
-    def whole(self) -> Mapping[int, list[Tally | DatabaseCount]]:
+    def whole(self) -> Mapping[int, list[Tally]]:
         """Every database as it is in the stream, in parts."""
-        found: dict[int, list[Tally | DatabaseCount]] = {each: [count] for each, count in self.others.items()}
+        found: dict[int, list[Tally]] = {each: [count] for each, count in self.others.items()}
         if self._strays is not None:
             found[SOURCE_NUMBER] = [self._strays, *self._tallies]
         return found
 
 
-def _copied(
-    splitter: Splitter, counts: Mapping[int, list[Tally | DatabaseCount]], wanted: Collection[int]
-) -> CopiedStream:
+def _copied(splitter: Splitter, counts: Mapping[int, list[Tally]], wanted: Collection[int]) -> CopiedStream:
     reader = splitter.reader
     databases = {}
     for number in sorted(wanted):

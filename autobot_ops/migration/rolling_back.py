@@ -101,13 +101,13 @@ def changed_since(session: Session, run: RunFolder, state: RunState) -> list[tup
     try:
         with ReplicationStream(session.streams) as stream:
             numbers = {number for _, targets in with_targets for number in targets}
-            spool, now = spool_stream(stream, run.path, numbers)
+            present = spool_stream(stream, run.path, numbers)
     except StreamRefused:
         return []
     try:
-        found = find_differences(with_targets, spool, now)
+        found = find_differences(with_targets, present.spool, present.began_at)
     finally:
-        spool.close()
+        present.spool.close()
         for plan in plans:
             plan.close()
     return [each for each in found.named if each[2] == CHANGED]

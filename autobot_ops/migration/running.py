@@ -17,14 +17,13 @@ from autobot_ops.migration.connection import Connection
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.moving import Moved, Mover, Resolver
 from autobot_ops.migration.pace import Pace
-from autobot_ops.migration.plan import MigrationPlan, Part
+from autobot_ops.migration.plan import MigrationPlan
 from autobot_ops.migration.plan_file import PlanFile
 from autobot_ops.migration.routes import SOURCE_NUMBER, Routes
 from autobot_ops.migration.run_folder import PlanState, RunFolder, named
 from autobot_ops.migration.scanning import scan_plan
-from autobot_ops.migration.tally import part_of
-from autobot_ops.migration.verifying import DatabaseVerdict, compare
-from autobot_ops.rdb.splitter import Splitter
+from autobot_ops.migration.verifying import DatabaseVerdict, compare, expected_prints
+from autobot_ops.rdb.stored_prints import read_stored_prints
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 
 MOST_SWEEPS = 20
@@ -157,7 +156,7 @@ class Run:
                 self.folder.write("came", number=number, keys=named(came))
 
     def verify(self, streams: Endpoint) -> None:
-        """Compare a second stream with what the plan says, and where they differ, a third one key by key.
+        """Compare a second stream with what the plan says, and where they differ, a third one by values.
 
         Raises as ReplicationStream and Reader do.
         """
@@ -165,25 +164,30 @@ class Run:
 
     def _verify(self, streams: Endpoint) -> None:
         with ReplicationStream(streams) as stream:
-            splitter = Splitter(stream, lambda _: None)
-            counts = splitter.run_counting()
-        found: dict[int, Part] = {number: part_of(count) for number, count in counts.items()}
-        verdicts = self.outcome.verdicts = compare(self.facts, found, splitter.reader.began_at)
-        self.outcome.verified = all(each.agrees for each in verdicts)
-        if self.outcome.verified:
+            found, began_at = read_stored_prints(stream)
+        if self._agree(compare(expected_prints(self.facts, stored=True), found, began_at)):
             return
-        self._telling.say("fingerprints differ; looking for the keys in another stream")
+        # Written by others, or stored in another way than before: values tell.
+        self._telling.say("entries differ; comparing values in another stream")
         numbers = targets_of(self.facts)
-        plans = [(self.plan, numbers)]
-        for path in sorted(self.folder.path.glob("sweep-*.moves")):
-            sweep = PlanFile(path)
-            plans.append((sweep, targets_of(MigrationPlan.model_validate(sweep.facts))))
         with ReplicationStream(streams) as stream:
-            spool, now = spool_stream(stream, self.folder.path, {SOURCE_NUMBER, *numbers})
+            present = spool_stream(stream, self.folder.path, {SOURCE_NUMBER, *numbers})
         try:
-            self.outcome.differences = find_differences(plans, spool, now)
+            expected = expected_prints(self.facts, stored=False)
+            if self._agree(compare(expected, present.prints, present.began_at)):
+                return
+            plans = [(self.plan, numbers)]
+            for path in sorted(self.folder.path.glob("sweep-*.moves")):
+                sweep = PlanFile(path)
+                plans.append((sweep, targets_of(MigrationPlan.model_validate(sweep.facts))))
+            self.outcome.differences = find_differences(plans, present.spool, present.began_at)
         finally:
-            spool.close()
+            present.spool.close()
+
+    def _agree(self, verdicts: list[DatabaseVerdict]) -> bool:
+        self.outcome.verdicts = verdicts
+        self.outcome.verified = all(each.agrees for each in verdicts)
+        return self.outcome.verified
 
     def _mover(self) -> Mover:
         return Mover(

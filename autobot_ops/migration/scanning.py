@@ -61,7 +61,7 @@ def scan_plan(
                 section = routes.section_of(key)
                 section_writer = None if section is None else sections[section]
                 if section_writer is not None and section is not None:
-                    section_writer.add(key, 0, None)
+                    section_writer.add((key,), (0,), (None,))
                     counts[section] += 1
                     continue
                 staying += 1

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from autobot_ops.migration.plan import LargestKey, Part, Unrouted, shown
-from autobot_ops.rdb.counting import DatabaseCount
 from autobot_ops.rdb.fingerprint import Fingerprinter
 from autobot_ops.rdb.layout import Dialect
+from autobot_ops.rdb.listing import Row
 from autobot_ops.rdb.summary import LargeKey, Summary
 
 MOST_PREFIXES = 500
@@ -22,21 +23,37 @@ class Tally:
     def __init__(self, dialect: Dialect, began_at: int) -> None:
         self._types = dialect.types
         self.prints = Fingerprinter(began_at)
+        self.stored = Fingerprinter(began_at)
         self.summary = Summary()
 
-    def add(self, key: bytes, digest: int, expires_at: int | None, size: int, code: int) -> None:
-        """Count in a key; as EachKey."""
+    def add_rows(self, rows: Sequence[Row]) -> None:
+        """Count in keys."""
+        _, digests, stored, expiries, sizes, _ = zip(*rows, strict=True)
         summary = self.summary
-        summary.keys += 1
-        summary.size += size
-        if expires_at is not None:
-            summary.keys_with_expiry += 1
-        if size > summary.least:
-            summary.keep(LargeKey(size, key, self._types[code].kind))
-        self.prints.add(digest, expires_at)
+        summary.keys += len(rows)
+        summary.size += sum(sizes)
+        if max(sizes) > summary.least:
+            self._keep_largest(rows)
+        total, stored_total = sum(digests), sum(stored)
+        lasting = expiries.count(None)
+        if lasting < len(rows):
+            summary.keys_with_expiry += len(rows) - lasting
+            for _, digest, as_stored, expires_at, _, _ in rows:
+                if expires_at is not None:
+                    total -= digest
+                    stored_total -= as_stored
+                    self.prints.add(digest, expires_at)
+                    self.stored.add(as_stored, expires_at)
+        self.prints.add_lasting(lasting, total)
+        self.stored.add_lasting(lasting, stored_total)
+
+    def _keep_largest(self, rows: Sequence[Row]) -> None:
+        for key, _, _, _, size, code in rows:
+            if size > self.summary.least:
+                self.summary.keep(LargeKey(size, key, self._types[code].kind))
 
 
-def part_of(count: Tally | DatabaseCount) -> Part:
+def part_of(count: Tally) -> Part:
     """What a set of keys adds up to."""
     summary = count.summary
     return Part(
@@ -45,6 +62,8 @@ def part_of(count: Tally | DatabaseCount) -> Part:
         bytes=summary.size,
         fingerprint=count.prints.fingerprint,
         expiring=count.prints.expiring,
+        stored=count.stored.fingerprint,
+        stored_expiring=count.stored.expiring,
         largest=tuple(
             LargestKey(key=shown(each.key), kind=each.kind, bytes=each.size) for each in summary.largest
         ),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from autobot_ops.migration.plan import MigrationPlan, Part, add_parts
 from autobot_ops.migration.routes import SOURCE_NUMBER
-from autobot_ops.rdb.fingerprint import Fingerprint, surviving
+from autobot_ops.rdb.fingerprint import Fingerprint, Prints
 
 A_DAY = 86_400_000
 
@@ -26,37 +26,37 @@ class DatabaseVerdict:
         return self.expected == self.actual
 
 
-def expected_parts(plan: MigrationPlan) -> Mapping[int, Part]:
-    """What each database must hold when all keys of the plan have moved."""
+def expected_prints(plan: MigrationPlan, *, stored: bool) -> Mapping[int, Prints]:
+    """What each database must hold when all keys of the plan have moved: by values, or as they are stored."""
     numbers = {SOURCE_NUMBER, *plan.before, *(section.database_number for section in plan.sections)}
     expected = {}
     for number in sorted(numbers):
-        if number == SOURCE_NUMBER:
-            expected[number] = plan.stays
-        else:
-            expected[number] = add_parts((plan.before.get(number, Part()), plan.moving_to(number)))
+        part = plan.stays
+        if number != SOURCE_NUMBER:
+            part = add_parts((plan.before.get(number, Part()), plan.moving_to(number)))
+        expected[number] = (
+            Prints(part.stored, part.stored_expiring) if stored else Prints(part.fingerprint, part.expiring)
+        )
     return expected
 
 
-def compare(plan: MigrationPlan, found: Mapping[int, Part], began_at: int) -> list[DatabaseVerdict]:
-    """The verdict on each database that the plan knows or that holds keys now.
+def compare(
+    expected: Mapping[int, Prints], found: Mapping[int, Prints], began_at: int
+) -> list[DatabaseVerdict]:
+    """The verdict on each database that must hold keys, or does.
 
     `found` is what the second stream has, `began_at` when it began (milliseconds; a stream tells seconds,
     so the second is taken as over).
     """
     at = began_at + 999
-    expected = expected_parts(plan)
-    verdicts = []
-    for number in sorted({*expected, *found}):
-        before, after = expected.get(number, Part()), found.get(number, Part())
-        verdicts.append(
-            DatabaseVerdict(
-                number,
-                surviving(before.fingerprint, before.expiring, at),
-                surviving(after.fingerprint, after.expiring, at),
-            )
+    return [
+        DatabaseVerdict(
+            number,
+            expected.get(number, Prints()).surviving(at),
+            found.get(number, Prints()).surviving(at),
         )
-    return verdicts
+        for number in sorted({*expected, *found})
+    ]
 
 
 def too_late(plan: MigrationPlan, began_at: int) -> bool:

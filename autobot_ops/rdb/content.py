@@ -18,26 +18,50 @@ LARGE = 64 * 1024
 
 _INTEGER_BYTES = (1, 2, 4)
 _LZF = 3
+_COMPRESSED = 0xC0 + _LZF
 
 
 def whole(data: bytes, position: int) -> tuple[bytes, int]:
     """The string at `position` and where it ends; IndexError where it isn't all in `data`."""
+    first = data[position]
+    if first == _COMPRESSED:
+        return _decompressed(data, position)
     end = string_end(data, position)
     if end > len(data):
         raise IndexError
-    first = data[position]
     if first < 0x40:
         return data[position + 1 : end], end
     if first < 0x80:
         return data[position + 2 : end], end
     if first < 0xC0:
         return data[read_length(data, position)[1] : end], end
-    if first < 0xC0 + _LZF:
-        return b"%d" % int.from_bytes(data[position + 1 : end], "little", signed=True), end
-    _, at = read_length(data, position + 1)
-    plain_length, at = read_length(data, at)
+    return b"%d" % int.from_bytes(data[position + 1 : end], "little", signed=True), end
+
+
+def _decompressed(data: bytes, position: int) -> tuple[bytes, int]:
+    # Lengths of one byte and of two are read in place: half of all values are compressed.
+    at = position + 1
+    packed = data[at]
+    if packed < 0x40:
+        at += 1
+    elif packed < 0x80:
+        packed = (packed & 0x3F) << 8 | data[at + 1]
+        at += 2
+    else:
+        packed, at = read_length(data, at)
+    plain = data[at]
+    if plain < 0x40:
+        at += 1
+    elif plain < 0x80:
+        plain = (plain & 0x3F) << 8 | data[at + 1]
+        at += 2
+    else:
+        plain, at = read_length(data, at)
+    end = at + packed
+    if end > len(data):
+        raise IndexError
     try:
-        return decompress(data[at:end], plain_length), end
+        return decompress(data[at:end], plain), end
     except BadCompression as error:
         raise BadEncoding(str(error), position) from error
 
@@ -49,7 +73,7 @@ def short(data: bytes, position: int) -> bytes | None:
         return data[position + 1 : position + 1 + first]
     if first < 0x80:
         return data[position + 2 : string_end(data, position)]
-    if first == 0xC0 + _LZF:
+    if first == _COMPRESSED:
         _, at = read_length(data, position + 1)
         if read_length(data, at)[0] > LARGE:
             return None

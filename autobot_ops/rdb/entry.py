@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from autobot_ops.rdb.layout import Dialect, Kind
 from autobot_ops.rdb.skipping import pass_over
 from autobot_ops.rdb.window import Sink, Window
@@ -57,14 +60,21 @@ class Entry:
 
     def write_value(self, sink: Sink) -> None:
         """Give the serialised value to `sink`, in as many pieces as it takes."""
+        with self.copied_to(sink):
+            self.finish()
+
+    @contextmanager
+    def copied_to(self, sink: Sink) -> Iterator[None]:
+        """Give the serialised value to `sink` too, while the block reads all of it or lets it go by."""
         if self.end:
             sink(self.data[self.value_at : self.end])
+            yield
             return
         window = self._window
         window.release()
         window.hand_over(window.position)
         window.tee = sink
-        self.finish()
+        yield
         window.hand_over(window.position)
         window.tee = None
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Self
 
@@ -58,7 +58,7 @@ KIND_LETTERS: Mapping[Kind, bytes] = MappingProxyType(
         "module": b"m",
     }
 )
-_EXPIRY = bytes((EXPIRES_MILLISECONDS,))
+EXPIRY_MARK = bytes((EXPIRES_MILLISECONDS,))
 
 
 class KeyDigests:
@@ -93,7 +93,7 @@ class KeyDigests:
                 f"{error}, in the value of {entry.key[:60]!r}", offset=entry.offset
             ) from error
         expires_at = entry.expires_at
-        expiry = b"" if expires_at is None else _EXPIRY + expires_at.to_bytes(8, "little", signed=True)
+        expiry = b"" if expires_at is None else EXPIRY_MARK + expires_at.to_bytes(8, "little", signed=True)
         return xxh3_128_intdigest(expiry + letter + plain(entry.key) + form)
 
 
@@ -118,6 +118,18 @@ class Fingerprint:
         """From its text; ValueError where it is none."""
         keys, total = text.split(":")
         return cls(int(keys), int(total, 16))
+
+
+@dataclass(frozen=True)
+class Prints:
+    """Of a set of keys: its fingerprint, and those parts of it that expire within a day, by their end."""
+
+    fingerprint: Fingerprint = Fingerprint()
+    expiring: Mapping[int, Fingerprint] = field(default_factory=dict)
+
+    def surviving(self, at: int) -> Fingerprint:
+        """See `surviving`."""
+        return surviving(self.fingerprint, self.expiring, at)
 
 
 class Fingerprinter:
@@ -161,6 +173,11 @@ class Fingerprinter:
             (span + 1) << SPAN_BITS: Fingerprint(keys, total % MODULUS)
             for span, (keys, total) in sorted(self._spans.items())
         }
+
+    @property
+    def prints(self) -> Prints:
+        """Both."""
+        return Prints(self.fingerprint, self.expiring)
 
 
 def surviving(fingerprint: Fingerprint, expiring: Mapping[int, Fingerprint], at: int) -> Fingerprint:

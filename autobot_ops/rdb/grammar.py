@@ -88,6 +88,14 @@ def usual_entries() -> re.Pattern[bytes]:
 
 
 @functools.cache
+def stored_entries() -> re.Pattern[bytes]:
+    """Group: a whole usual entry, whatever its value says."""
+    one_string = rb"[\x00\x0b\x10\x11\x14]" + _NAME
+    list_in_one_node = rb"\x12" + _NAME + rb"\x01\x02"
+    return _findall(rb"((?:\xfc.{8})?" + _any_of([one_string, list_in_one_node]) + _stored() + b")")
+
+
+@functools.cache
 def walked_heads() -> re.Pattern[bytes]:
     """Groups: expiry, type and key of an entry whose end is found by walking: sets, streams."""
     return re.compile(rb"(?:\xfc(.{8}))?([\x02\x13\x15])(" + _NAME + b")", re.DOTALL)
@@ -121,7 +129,6 @@ _LENGTH = rb"(?:[\x00-\x3f]|[\x40-\x7f].|\x80.{4}|\x81.{8})"
 STREAM_COUNTERS = re.compile(b"(" + _LENGTH * 3 + b")" + _LENGTH * 2 + b"(" + _LENGTH * 3 + b")", re.DOTALL)
 """Groups: a stream's length and last id; what was deleted and added. Between them is the first id."""
 STREAM_GROUP = re.compile(_NAME + _LENGTH * 3, re.DOTALL)
-STREAM_PENDING = re.compile(b".{24}" + _LENGTH, re.DOTALL)
 STREAM_NAME = re.compile(_NAME, re.DOTALL)
 
 

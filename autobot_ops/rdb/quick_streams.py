@@ -6,11 +6,11 @@ For speed only: `stream_forms` gives the same for every stream.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import chain, repeat
 
 from autobot_ops.rdb.content import LARGE, whole
-from autobot_ops.rdb.grammar import STREAM_COUNTERS, STREAM_GROUP, STREAM_NAME, STREAM_PENDING
+from autobot_ops.rdb.grammar import STREAM_COUNTERS, STREAM_GROUP, STREAM_NAME
 from autobot_ops.rdb.packed import listpack_records
 from autobot_ops.rdb.skipping import read_length
 from autobot_ops.rdb.stream_forms import CONSUMER, COUNTERS, ENTRY, GROUP, ID_BYTES, TIME_BYTES
@@ -33,7 +33,10 @@ def walk_stream(version: int) -> Callable[[bytes, int], tuple[bytes, int] | None
         nodes, position = read_length(data, position)
         parts = [b"="]
         for _ in range(nodes):
-            identity, position = whole(data, position)
+            if data[position] == ID_BYTES:
+                identity, position = data[position + 1 : position + 1 + ID_BYTES], position + 1 + ID_BYTES
+            else:
+                identity, position = whole(data, position)
             blob, position = whole(data, position)
             if len(blob) > LARGE or len(identity) != ID_BYTES or not _add_node(parts, identity, blob):
                 return None
@@ -58,20 +61,27 @@ def _add_node(parts: list[bytes], identity: bytes, blob: bytes) -> bool:
     if len(tokens) < 4 or tokens[1] != b"\x00\x01":
         return False
     count, fields = number_of(tokens[0]), number_of(tokens[2])
-    names = tokens[3 : 3 + fields]
     # Flags, two numbers of the id, the values, and how many tokens that were.
     stride = fields + 4
-    entries = tokens[4 + fields :]
-    flags = entries[::stride]
-    if count < 1 or len(entries) != count * stride or flags.count(_USUAL_FLAGS) != count:
+    first = 4 + fields
+    if count < 1 or len(tokens) != first + count * stride:
+        return False
+    if tokens[first::stride].count(_USUAL_FLAGS) != count:
         return False
     ms, sequence = _unpack_id(identity)
     heads = [
-        _pack_entry(ENTRY, ms + number_of(later), sequence + number_of(further), fields)
-        for later, further in zip(entries[1::stride], entries[2::stride], strict=True)
+        _pack_entry(
+            ENTRY,
+            ms + (later[0] if later[0] < 0x80 else number_of(later)),
+            sequence + (further[0] if further[0] < 0x80 else number_of(further)),
+            fields,
+        )
+        for later, further in zip(tokens[first + 1 :: stride], tokens[first + 2 :: stride], strict=True)
     ]
-    columns = (column for at, name in enumerate(names, 3) for column in (repeat(name), entries[at::stride]))
-    parts += chain.from_iterable(zip(heads, *columns, strict=False))
+    columns: list[Iterable[bytes]] = [heads]
+    for at in range(fields):
+        columns += (repeat(tokens[3 + at], count), tokens[first + 3 + at :: stride])
+    parts += chain.from_iterable(zip(*columns, strict=True))
     return True
 
 
@@ -82,10 +92,8 @@ def _add_group(parts: list[bytes], data: bytes, position: int, times: int) -> in
         return 0
     pending, at = read_length(data, group.end())
     for _ in range(pending):
-        item = STREAM_PENDING.match(data, at)
-        if item is None:
-            return 0
-        at = item.end()
+        at += ID_BYTES + TIME_BYTES
+        at = at + 1 if data[at] < 0x40 else read_length(data, at)[1]
     consumers, at = read_length(data, at)
     parts += (GROUP, data[position:at])
     for _ in range(consumers):

@@ -22,6 +22,7 @@ from autobot_ops.migration.tally import Tally, UnroutedKeys, part_of
 from autobot_ops.rdb.entry import Entry
 from autobot_ops.rdb.fingerprint import KeyDigests
 from autobot_ops.rdb.layout import REDIS, VALKEY, Dialect
+from autobot_ops.rdb.listing import row_of
 from autobot_ops.rdb.pieces import can_be_split
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
@@ -115,11 +116,11 @@ def survey(copy: LocalCopy, routes: Routes, now: int, folder: Path) -> Content:
                 continue
             _note_limits(content, entry, reader.dialect)
             number = routes.sections[section].database_number
-            digest = digests.of(entry)
-            content.digests.add(number, key, digest)
+            row = row_of(entry, digests)
+            content.digests.add(number, key, row[1])
             if number not in tallies:
                 tallies[number] = Tally(reader.dialect, reader.began_at)
-            tallies[number].add(key, digest, expires_at, entry.finish(), entry.code)
+            tallies[number].add_rows([row])
         content.version, content.dialect = reader.version, reader.dialect
     content.parts = {number: part_of(tally) for number, tally in tallies.items()}
     content.unrouted, content.garbage = unrouted.found(), tuple(map(shown, garbage))

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import redis
 
-from autobot_ops.rdb.fingerprint import KeyDigests
+from autobot_ops.rdb.fingerprint import KeyDigests, Prints
 from autobot_ops.rdb.payload import restore_payload
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import Splitter
+from autobot_ops.rdb.stored_prints import read_stored_prints
 from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import fingerprints_of
 from tests.component.rdb.data_server import Engine, engines
@@ -30,6 +31,27 @@ def test_moving_every_key_moves_the_fingerprint(start_server: StartServer) -> No
     after = fingerprints_of(server)
     assert after.pop(9) == before.pop(1)
     assert after == before
+
+
+def test_moving_every_key_moves_what_is_stored_as_it_is(engine: Engine, start_server: StartServer) -> None:
+    server = start_server(engine=engine)
+    fill(server)
+
+    def prints() -> dict[int, Prints]:
+        with server.stream() as stream:
+            return read_stored_prints(stream)[0]
+
+    before = prints()
+    with server.client(1) as client:
+        for key in list(client.scan_iter(count=1000)):
+            assert client.move(key, 9)
+    moved = prints()
+    assert moved[9].fingerprint == before[1].fingerprint
+    for number in (0, 5):
+        assert moved[number].fingerprint == before[number].fingerprint
+    key = server.command("RANDOMKEY", number=9)
+    server.command("PEXPIREAT", key, FAR + 9, number=9)
+    assert prints()[9].fingerprint != moved[9].fingerprint
 
 
 def test_dump_and_restore_keep_it(engine: Engine, start_server: StartServer) -> None:

@@ -38,7 +38,7 @@ def write(path: Path, keys: Planned) -> PlanFile:
     writer = PlanWriter(path)
     sections = [writer.section(number, number + 5) for number in range(3)]
     for section, key, digest, expires_at in keys:
-        sections[section].add(key, digest, expires_at)
+        sections[section].add((key,), (digest,), (expires_at,))
     writer.finish({"some": "facts"})
     return PlanFile(path)
 
@@ -100,7 +100,7 @@ def test_every_flipped_bit_is_seen(data: st.DataObject) -> None:
 
 def test_an_unfinished_plan_has_no_name(tmp_path: Path) -> None:
     writer = PlanWriter(tmp_path / "plan")
-    writer.section(0, 1).add(b"x", 0, None)
+    writer.section(0, 1).add((b"x",), (0,), (None,))
     writer.discard()
     assert list(tmp_path.iterdir()) == []
 
