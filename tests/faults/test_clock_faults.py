@@ -1,10 +1,10 @@
 """Agents' clocks that are wrong. Containers share the host's clock, so libfaketime shifts it for one process.
 
 Real images and a real Redis; the agents are stand-ins: what is faked is what the C library answers when it
-is asked for the time. Clocks that only count seconds (CLOCK_MONOTONIC) stay as they are, as with a real clock
-that is set. Two limits of libfaketime: it can't be loaded into Redis, whose allocator asks for the time before
-there is any, and a thread of a shifted process that sleeps (`time.sleep`) gets an error. So Redis' own clock
-is not shifted, and the agent that starts with a wrong clock is one that prepares nothing in a thread.
+is asked for the time. Clocks that only count seconds (CLOCK_MONOTONIC) stay as they are, as with a real
+clock that is set. Two limits of libfaketime: it can't be loaded into Redis, whose allocator asks for the
+time before there is any, and a thread of a shifted process that sleeps (`time.sleep`) gets an error. So
+Redis' own clock is not shifted, and who starts with a wrong clock is an agent that prepares nothing.
 """
 
 from __future__ import annotations
