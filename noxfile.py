@@ -108,6 +108,26 @@ def sabotage(session: nox.Session) -> None:
     session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
 
 
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Break a live stack of its own in every way there is, and see who says what and that nothing is lost.
+
+    `-- --record` writes the table into docs/verification.md.
+    """
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+    session.run("scripts/install-test-servers", external=True)
+    pytest(session, "faults", "-v")
+
+
+@nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Send every agent a steady load: latencies, memory, errors. `-- --seconds N`, at most 900."""
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+    pytest(session, "load", "-v")
+
+
 @nox.session(default=False, venv_backend="virtualenv")
 def models(session: nox.Session) -> None:
     """Test what computes with models, in an environment of its own with the packages of the AI images."""
