@@ -28,6 +28,7 @@ from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.conftest import Stack
+from tests.integration.live import run_inside
 from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
@@ -81,7 +82,7 @@ class Canary:
 
 
 def run(container: Container, *command: str) -> str:
-    return str(container.exec_run(list(command)).output.decode(errors="replace"))
+    return run_inside(container, *command)[1]
 
 
 @contextmanager
@@ -94,7 +95,7 @@ def every_command_is_slow(client: redis.Redis) -> Iterator[None]:
         yield
     finally:
         for name, value in before.items():
-            client.config_set(name, value)
+            client.config_set(str(name), value)
         client.slowlog_reset()
 
 
