@@ -20,9 +20,9 @@ from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack
-from tests.integration.live import run_inside
 from tests.integration.held_page import TITLE, held_page
 from tests.integration.held_request import Answer, begin_request
+from tests.integration.live import run_inside
 from tests.integration.redis_contents import Contents, lasting, read_contents
 from tests.integration.waiting import wait_until
 
