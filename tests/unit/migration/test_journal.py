@@ -119,7 +119,7 @@ def test_a_key_that_came_without_having_stayed_is_no_problem(run: RunFolder) -> 
 
 
 def test_sweeps_are_numbered_so_that_they_sort(run: RunFolder) -> None:
-    assert run.sweep(1) == run.path / "sweep-0001.moves"
+    assert [run.sweep(number).name for number in (1, 12)] == ["sweep-000001.moves", "sweep-000012.moves"]
 
 
 @pytest.mark.parametrize(("name", "file"), [(None, "report.json"), ("rollback.json", "rollback.json")])
