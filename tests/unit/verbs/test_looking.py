@@ -77,18 +77,21 @@ def test_the_history_shows_the_newest_first_and_counts_torn_lines(inv: Inv, sett
 
 
 def test_migrations_are_listed_with_how_far_they_are(inv: Inv, settings: Settings) -> None:
-    assert inv("migrate.list", "--json").document == {"migrations": []}
+    assert inv("migrate.list", "--json").document["migrations"] == []
     run = new_run(settings.project_state_dir, MOMENT)
     run.write("began", server="127.0.0.1:6379", replication_ids=["a"], archive="", keys=200)
     run.write("reserved", plan="plan.moves", until=100, done=50)
     run.close()
     (row,) = inv("migrate.list", "--json").document["migrations"]
+    assert row.pop("began_at")
     assert row == {
         "id": "20261123T041820.123Z",
+        "source": "127.0.0.1:6379/0",
         "server": "127.0.0.1:6379",
         "keys": 200,
         "state": "unfinished, 25 %",
-        "archive": "",
+        "ended_at": "",
+        "archives": [],
     }
     run.write("ended", outcome="done")
     run.close()
