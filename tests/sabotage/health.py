@@ -12,10 +12,10 @@ SERVER = "agents/server.py"
 SABOTAGES = (
     Sabotage(
         (1,),
-        "a health check that lies: knowledge can't read its password and is called healthy",
+        "a health check that lies: Redis lets knowledge in nowhere, and it is called healthy",
         recreate(
             AGENT,
-            environment={"REDIS_PASSWORD_FILE": "/run/secrets/nobody"},
+            environment={"REDIS_USERNAME": "nobody"},
             healthcheck={"test": ["CMD", "true"]},
         ),
         up_again,
