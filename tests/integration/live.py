@@ -23,6 +23,7 @@ from autobot_ops.settings import load_settings
 from tests.conftest import ROOT
 from tests.integration.claims import SessionRecord, claim_port_offset, free_project_name
 from tests.integration.evidence import evidence
+from tests.integration.in_container import output_of
 
 INV = str(Path(sys.executable).with_name("inv"))
 PROJECT_STEM = "autobot-it-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
@@ -102,7 +103,7 @@ class Stack:
 
     def output_inside(self, service: str, *command: str) -> str:
         """What a command says in a service's container, as its user, however it ends."""
-        return run_inside(self.container(service), *command)[1]
+        return output_of(self.container(service), *command)
 
     @property
     def take_down_command(self) -> str:
@@ -114,14 +115,6 @@ class Stack:
         if not PERMISSION.granted and arguments[0] not in LOOKING_VERBS and "--dry-run" not in arguments:
             pytest.fail(f"inv {arguments[0]} changes the stack: such a test asks for the fixture own_stack")
         return run_inv(*arguments, environment={**self.environment, **variables}, check=check)
-
-
-def run_inside(container: Container, *command: str) -> tuple[int, str]:
-    """Run a command in a container, as its user: exit code, and what it said."""
-    done = container.exec_run(list(command))
-    assert done.exit_code is not None
-    assert isinstance(done.output, bytes)
-    return done.exit_code, done.output.decode(errors="replace")
 
 
 def service_names(catalogs: Catalogs) -> tuple[str, ...]:

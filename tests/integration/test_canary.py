@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 import httpx
 import pytest
 import redis
-from docker.models.containers import Container
 
 from autobot_ops.adapters.containers import service_address
 from autobot_ops.adapters.redis_server import Endpoint, dialer, logs_in
@@ -28,7 +27,7 @@ from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.conftest import Stack
-from tests.integration.live import run_inside
+from tests.integration.in_container import output_of
 from tests.integration.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
@@ -81,21 +80,17 @@ class Canary:
         return [form for form in forms_of(self.marker) if form in self.shown[place]]
 
 
-def run(container: Container, *command: str) -> str:
-    return run_inside(container, *command)[1]
-
-
 @contextmanager
 def every_command_is_slow(client: redis.Redis) -> Iterator[None]:
     """Have the server note all commands with their arguments, as if each were slow."""
-    before = {name: str(value) for name, value in client.config_get("slowlog-*").items()}
+    before = {str(name): str(value) for name, value in client.config_get("slowlog-*").items()}
     client.config_set("slowlog-max-len", 5000)
     client.config_set("slowlog-log-slower-than", 0)
     try:
         yield
     finally:
         for name, value in before.items():
-            client.config_set(str(name), value)
+            client.config_set(name, value)
         client.slowlog_reset()
 
 
@@ -181,14 +176,14 @@ def fail_at_postgres(canary: Canary, stack: Stack) -> None:
     """The service's password is refused for a while, and a statement with a password in it fails."""
     postgres = stack.container("postgres")
     try:
-        run(postgres, "bash", "-c", SQL.format(LOCK_KNOWLEDGE_OUT))
+        output_of(postgres, "bash", "-c", SQL.format(LOCK_KNOWLEDGE_OUT))
         answer = httpx.get(stack.url("knowledge", "/knowledge/entries/1"), timeout=SECONDS)
         assert answer.status_code == 503, answer.text
         canary.add("answers of agents", answer.text)
-        said = run(postgres, "bash", "-c", SQL.format(FAIL_WITH_A_PASSWORD))
+        said = output_of(postgres, "bash", "-c", SQL.format(FAIL_WITH_A_PASSWORD))
         assert "does not exist" in said
     finally:
-        run(postgres, "apply-roles")
+        output_of(postgres, "apply-roles")
 
 
 def look_at_containers(canary: Canary, stack: Stack) -> None:
@@ -198,11 +193,11 @@ def look_at_containers(canary: Canary, stack: Stack) -> None:
         image = container.image
         assert image is not None
         canary.add(f"inspection of {service}", container.attrs)
-        canary.add(f"inspection of {service}", run(container, "bash", "-c", PROCESSES))
+        canary.add(f"inspection of {service}", output_of(container, "bash", "-c", PROCESSES))
         canary.add(f"history of {service}", f"{image.attrs} {image.history()}")
         canary.add(f"log of {service}", container.logs().decode(errors="replace"))
         if service.endswith("-agent"):
-            canary.add(f"log of {service}", run(container, "bash", "-c", "cat /app/logs/*"))
+            canary.add(f"log of {service}", output_of(container, "bash", "-c", "cat /app/logs/*"))
     label = {"label": f"com.docker.compose.project={stack.project}"}
     for each in (*stack.engine.networks.list(filters=label), *stack.engine.volumes.list(filters=label)):
         canary.add("inspection of networks and volumes", each.attrs)
@@ -220,7 +215,7 @@ def test_the_canary_would_be_found_in_any_form(form: int) -> None:
 
 @pytest.mark.obligation(16)
 def test_the_canary_is_what_the_stack_works_with(canary: Canary, stack: Stack) -> None:
-    seen = run(stack.container("chat-agent"), "cat", "/run/secrets/redis_password").strip()
+    seen = output_of(stack.container("chat-agent"), "cat", "/run/secrets/redis_password").strip()
     assert seen == canary.passwords[redis_password_name("chat")]
     assert TITLE in canary.shown["answers of agents"]
     # It was told of every failure that was provoked, and by name.

@@ -77,18 +77,18 @@ def migrated(
 ) -> Iterator[Migrated]:
     """Seed, look, begin and SIGKILL, go on, do it again; agents are asked for their health all the time."""
     stack, keys = own_stack, seeded_keys()
-    backups = str(tmp_path_factory.mktemp("backups"))
+    folder = str(tmp_path_factory.mktemp("backups"))
     with put_aside(stack, operator, keys):
         stack.inv("demo.seed", "--keys", str(KEYS), "--yes")
         with steady_load(health_requests(stack), per_second=REQUESTS_PER_SECOND) as load:
             before = read_contents(stack.project)
-            stack.inv("migrate", "--dry-run", AUTOBOT_BACKUP_DIR=backups)
+            stack.inv("migrate", "--dry-run", AUTOBOT_BACKUP_DIR=folder)
             after_dry_run, runs = read_contents(stack.project), run_folders(stack)
-            exit_code = begin_and_kill(stack, operator, backups)
+            exit_code = begin_and_kill(stack, operator, folder)
             when_killed = read_contents(stack.project)
-            resumed = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=backups)
+            resumed = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=folder)
             after = read_contents(stack.project)
-            repeated = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=backups)
+            repeated = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=folder)
             after_repetition = read_contents(stack.project)
         yield Migrated(
             keys=keys,
@@ -139,12 +139,12 @@ def run_folders(stack: Stack) -> list[str]:
     return [str(path) for path in (stack.state_dir / "migrations").glob("*/journal.jsonl")]
 
 
-def begin_and_kill(stack: Stack, operator: Dialer, backups: str) -> int:
+def begin_and_kill(stack: Stack, operator: Dialer, backup_dir: str) -> int:
     """Begin a slow run, and kill it when the first keys have moved; its exit code."""
     command = [INV, "migrate", "--yes", "--max-rate", SLOWLY]
+    environment = {**stack.environment, "AUTOBOT_BACKUP_DIR": backup_dir}
     with operator(0) as client, TemporaryFile() as said:
         left = int(client.dbsize())
-        environment = {**stack.environment, "AUTOBOT_BACKUP_DIR": backups}
         with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=said, stderr=said) as running:
 
             def has_begun() -> bool:

@@ -23,6 +23,7 @@ from autobot_ops.stack.image_inputs import ImageInputs, project_version, read_in
 from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.conftest import Stack
+from tests.integration.in_container import output_of
 
 SECONDS = 60
 TESTING = "testing"
@@ -239,7 +240,7 @@ def test_an_agent_keeps_the_same_lines_in_its_log_folder(stack: Stack, agent_nam
     marker = f"observability-{time.time_ns()}"
     httpx.get(stack.url(agent_name, f"/{marker}"), timeout=SECONDS)
     container = stack.container(f"{agent_name}-agent")
-    kept = stack.output_inside(f"{agent_name}-agent", "cat", f"/app/logs/{agent_name}.log").splitlines()
+    kept = output_of(container, "cat", f"/app/logs/{agent_name}.log").splitlines()
     (line,) = [each for each in kept if marker in each]
     assert line in container.logs().decode().splitlines()
     for each in kept:

@@ -22,7 +22,7 @@ from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack
 from tests.integration.held_page import TITLE, held_page
 from tests.integration.held_request import Answer, begin_request
-from tests.integration.live import run_inside
+from tests.integration.in_container import run_in
 from tests.integration.redis_contents import Contents, lasting, read_contents
 from tests.integration.waiting import wait_until
 
@@ -47,7 +47,7 @@ KILL_MAIN_PROCESS = "kill -9 $(</proc/1/task/1/children)"
 
 def run(container: Container, script: str) -> tuple[int, str]:
     """Run a script in a container as its own user: exit code and output."""
-    exit_code, output = run_inside(container, "bash", "-c", script)
+    exit_code, output = run_in(container, "bash", "-c", script)
     return exit_code, output.strip()
 
 

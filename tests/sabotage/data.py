@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+
 from tests.conftest import ROOT
 from tests.integration.live import Stack
 from tests.sabotage.model import Act, Sabotage
+from tests.sabotage.spoiling import in_turn
+
+IS_UNFINISHED = "            if state.open and same:\n"
+NEVER_UNFINISHED = "            if state.open and same and state.planned < 0:\n"
 
 
 def edit(name: str, before: str, after: str) -> Act:
@@ -25,6 +31,11 @@ def edited(obligation: int, what: str, name: str, before: str, after: str, only:
     return Sabotage((obligation,), what, edit(name, before, after), edit(name, after, before), only=only)
 
 
+def forget_migrations(stack: Stack) -> None:
+    """Forget the run that nobody went on with: the next one would."""
+    shutil.rmtree(stack.state_dir / "migrations")
+
+
 SABOTAGES = (
     edited(
         24,
@@ -42,12 +53,11 @@ SABOTAGES = (
         'key_patterns: ["test:*"]\n    access_patterns: [frequent]\n    tier: optional\n',
         only="testing_never",
     ),
-    edited(
-        25,
+    Sabotage(
+        (25,),
         "a migration that doesn't go on with the one that was killed",
-        "autobot_ops/migration/session.py",
-        "            if state.open and same:\n",
-        "            if state.open and same and state.planned < 0:\n",
+        edit("autobot_ops/migration/session.py", IS_UNFINISHED, NEVER_UNFINISHED),
+        in_turn(edit("autobot_ops/migration/session.py", NEVER_UNFINISHED, IS_UNFINISHED), forget_migrations),
         only="resumes",
     ),
     edited(
