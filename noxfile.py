@@ -19,6 +19,11 @@ VENV_BIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv", "bi
 HOST_PATH = os.environ["PATH"]
 os.environ["PATH"] = f"{VENV_BIN}{os.pathsep}{HOST_PATH}"
 
+COVERAGE_BOUND = "77"
+"""Per cent of statements and branches that unit and component tests run together."""
+
+MUTMUT = "mutmut==3.8.1"
+
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
 
@@ -69,12 +74,16 @@ def repository(session: nox.Session) -> None:
     pytest(session, "repository", "-q")
 
 
+def install_test_servers(session: nox.Session) -> None:
+    """What component tests need; where newer servers can't be fetched, they say that they ran on one only."""
+    session.run("scripts/install-test-servers", external=True)
+    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
+
+
 @nox.session
 def component(session: nox.Session) -> None:
     """Tests against real servers that run as processes: Redis, PostgreSQL, Chromium."""
-    session.run("scripts/install-test-servers", external=True)
-    # Where newer servers can't be fetched, the tests say that they ran on the installed one only.
-    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
+    install_test_servers(session)
     pytest(session, "component", "-q")
 
 
@@ -87,6 +96,16 @@ def integration(session: nox.Session) -> None:
     if shutil.which("docker") is None:
         session.error("docker isn't installed; run scripts/bootstrap")
     pytest(session, "integration", "-v")
+
+
+@nox.session(default=False)
+def sabotage(session: nox.Session) -> None:
+    """Spoil a stack of its own in many ways; each time the tests of an obligation must notice.
+
+    `-- --obligation N` tries those of one, `-- --record` writes the table into docs/verification.md.
+    """
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
 
 
 @nox.session(default=False)
@@ -131,6 +150,35 @@ def audit(session: nox.Session) -> None:
         python, "-m", "tests.audit", f"--pip-audit={pip_audit}", *session.posargs, external=True,
         env={"PATH": HOST_PATH},
     )  # fmt: skip
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Which branches the tests run: unit and component; `-- integration` or `-- unit` for other folders."""
+    record = [each for each in session.posargs if each == "--record"]
+    folders = [each for each in session.posargs if each != "--record"] or ["unit", "component"]
+    if "component" in folders:
+        install_test_servers(session)
+    program = os.path.join(VENV_BIN, "coverage")  # noqa: PTH118
+    session.run(program, "erase")
+    for folder in folders:
+        session.run(
+            *(program, "run", "-m", "pytest", "-p", "tests.measured_children", f"tests/{folder}", "-q"),
+            env={"PATH": HOST_PATH},
+        )
+    session.run(program, "combine", "--quiet")
+    session.run(program, "report")
+    bound = COVERAGE_BOUND if folders == ["unit", "component"] else "0"
+    session.run("python", "-m", "tests.coverage_table", bound, *record)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def mutation(session: nox.Session) -> None:
+    """Whether tests notice small changes of the code that protects data; survivors must be explained."""
+    session.install("-qq", "-r", "requirements.txt", MUTMUT)
+    shutil.rmtree("mutants", ignore_errors=True)
+    session.run("mutmut", "run", "--max-children", "1")
+    session.run("python", "-m", "tests.mutation.results", *session.posargs)
 
 
 @nox.session(default=False)

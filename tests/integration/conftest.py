@@ -7,7 +7,7 @@ own stack running for a look, and `--reuse NAME` takes such a one for the sessio
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import docker
@@ -20,7 +20,7 @@ from tests.integration import live
 from tests.integration.claims import CheckoutInUse, NoFreePorts
 from tests.integration.evidence import evidence
 from tests.integration.live import Stack, run_inv
-from tests.integration.obligation_report import Results, render_report
+from tests.integration.obligation_report import Results, numbers_of, render_report
 
 __all__ = ["Stack", "run_inv"]
 
@@ -65,10 +65,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Stop nothing before the end, and against an existing stack keep what only looks at it."""
     items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
     if config.getoption("--against") is not None:
-        kept = [item for item in items if only_looks(item)]
-        config.hook.pytest_deselected(items=[item for item in items if not only_looks(item)])
-        items[:] = kept
+        keep_only(config, items, only_looks)
+    if (numbers := config.getoption("--obligation")) is not None:
+        keep_only(config, items, lambda item: bool(set(numbers_of(item)) & set(numbers)))
     config.stash[RESULTS] = Results.of(items)
+
+
+def keep_only(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
+    """Deselect the others, which pytest counts."""
+    others = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=others)
 
 
 def only_looks(item: pytest.Item) -> bool:

@@ -100,6 +100,10 @@ class Stack:
         """Every container of the stack, stopped ones too."""
         return project_containers(self.engine, self.project)
 
+    def output_inside(self, service: str, *command: str) -> str:
+        """What a command says in a service's container, as its user, however it ends."""
+        return run_inside(self.container(service), *command)[1]
+
     @property
     def take_down_command(self) -> str:
         """What a person types to remove this stack and its data."""
@@ -110,6 +114,14 @@ class Stack:
         if not PERMISSION.granted and arguments[0] not in LOOKING_VERBS and "--dry-run" not in arguments:
             pytest.fail(f"inv {arguments[0]} changes the stack: such a test asks for the fixture own_stack")
         return run_inv(*arguments, environment={**self.environment, **variables}, check=check)
+
+
+def run_inside(container: Container, *command: str) -> tuple[int, str]:
+    """Run a command in a container, as its user: exit code, and what it said."""
+    done = container.exec_run(list(command))
+    assert done.exit_code is not None
+    assert isinstance(done.output, bytes)
+    return done.exit_code, done.output.decode(errors="replace")
 
 
 def service_names(catalogs: Catalogs) -> tuple[str, ...]:

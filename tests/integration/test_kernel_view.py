@@ -15,7 +15,7 @@ FILTERED = "2"
 
 def statuses(stack: Stack, service: str) -> list[dict[str, str]]:
     """`/proc/PID/status` of every process in a container, by field."""
-    text = stack.container(service).exec_run(READ_EVERY_STATUS).output.decode()
+    text = stack.output_inside(service, *READ_EVERY_STATUS)
     found: list[dict[str, str]] = []
     for line in text.splitlines():
         name, colon, value = line.partition(":")

@@ -80,7 +80,7 @@ def reached_from(stack: Stack, service: str, hosts: Iterable[Target]) -> set[str
     """Hosts to which a connection could be opened from inside a service's container."""
     words = [f"{each.host}:{PORTS.get(each.service, AGENT_PORT)}" for each in hosts]
     script = TRY_ALL % " ".join(map(shlex.quote, words))
-    return set(stack.container(service).exec_run(["bash", "-c", script]).output.decode().split())
+    return set(stack.output_inside(service, "bash", "-c", script).split())
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +112,7 @@ def test_a_container_is_in_the_networks_that_are_meant(stack: Stack, service_nam
 @pytest.mark.obligation(18)
 def test_the_default_route_is_the_one_that_is_meant(stack: Stack, service_name: str) -> None:
     ways_out = networks_meant(stack.catalogs, service_name) - {"data"}
-    routes = stack.container(service_name).exec_run(DEFAULT_GATEWAY).output.decode().split()
+    routes = stack.output_inside(service_name, *DEFAULT_GATEWAY).split()
     assert routes == [as_in_route(gateway(stack, network)) for network in ways_out]
 
 

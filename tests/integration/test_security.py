@@ -106,6 +106,7 @@ def report(facts: StackFacts, pytestconfig: pytest.Config) -> SecurityReport:
     return judged
 
 
+@pytest.mark.obligation(13)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.number)
 def test_holds(report: SecurityReport, service_name: str, check: Check) -> None:
     answer = report.answer(check.number, service_name)
@@ -147,8 +148,9 @@ def test_the_verb_says_that_nothing_runs(stack: Stack) -> None:
 
 
 @pytest.fixture(scope="module")
-def intruder(stack: Stack) -> Iterator[EngineContainer]:
+def intruder(own_stack: Stack) -> Iterator[EngineContainer]:
     """A container beside the stack's, under its project's name, that sleeps and is wrong in all it can be."""
+    stack = own_stack
     image = stack.container("redis").image
     assert image is not None
     tag = f"{stack.project}-{INTRUDER}"
@@ -207,7 +209,9 @@ def test_the_verb_fails_with_what_is_wrong(stack: Stack, intruder: EngineContain
     assert "docs/security.md" in done.stderr
 
 
-def test_sees_a_command_that_redis_allows_an_agent_by_mistake(ops_stack: OpsStack, facts: StackFacts) -> None:
+def test_sees_a_command_that_redis_allows_an_agent_by_mistake(
+    own_stack: Stack, ops_stack: OpsStack, facts: StackFacts
+) -> None:
     with answering(dialer(ops_stack, "operator")) as operator:
         operator.execute_command("ACL", "SETUSER", "chat", "+flushall")  # type: ignore[no-untyped-call]
         operator.execute_command("ACL", "SETUSER", "default", "+get", "~*")  # type: ignore[no-untyped-call]
@@ -222,7 +226,9 @@ def test_sees_a_command_that_redis_allows_an_agent_by_mistake(ops_stack: OpsStac
     assert judged.answer("S30", "rag-agent").verdict is Verdict.YES
 
 
-def test_sees_a_role_of_postgres_that_may_too_much(ops_stack: OpsStack, facts: StackFacts) -> None:
+def test_sees_a_role_of_postgres_that_may_too_much(
+    own_stack: Stack, ops_stack: OpsStack, facts: StackFacts
+) -> None:
     runner = runner_inside(ops_stack, "postgres")
     run_script(runner, "autobot", "ALTER ROLE knowledge CREATEDB;")
     try:
@@ -242,7 +248,7 @@ def host(stack: Stack, service_name: str) -> Host:
     return testinfra.get_host(f"docker://{stack.project}-{service_name}")
 
 
-def test_temporary_files_cannot_be_executed(host: Host) -> None:
+def test_temporary_files_cannot_be_executed(own_stack: Stack, host: Host) -> None:
     planted = "cp /bin/true /tmp/planted && chmod 0755 /tmp/planted && /tmp/planted"
     try:
         assert host.run(planted).rc == 126

@@ -41,8 +41,7 @@ def test_what_is_called_healthy_can_do_its_work(stack: Stack, service_name: str)
     assert stack.container(service_name).attrs["State"]["Health"]["Status"] == "healthy"
     if service_name in WORKS:
         command, expected = WORKS[service_name]
-        done = stack.container(service_name).exec_run(command)
-        assert done.output.decode() == expected
+        assert stack.output_inside(service_name, *command) == expected
     else:
         agent_name = service_name.removesuffix("-agent")
         answer = httpx.get(stack.url(agent_name, "/readyz"))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import docker
 import pytest
 
+from autobot_ops.catalog import load_catalogs
+from tests.integration import live
 from tests.integration.claims import (
     CheckoutInUse,
     NoFreePorts,
@@ -99,3 +102,24 @@ def test_a_test_that_fails_when_it_is_cleaned_up_has_not_passed() -> None:
 
 def test_a_session_without_obligations_has_no_table() -> None:
     assert render_report(Results({})) == []
+
+
+@pytest.fixture
+def looked_at(root: Path, monkeypatch: pytest.MonkeyPatch) -> live.Stack:
+    """A stack as a test has it that didn't ask for own_stack."""
+    monkeypatch.setattr(live.PERMISSION, "granted", False)
+    return live.Stack("it", 0, load_catalogs(root), docker.DockerClient.__new__(docker.DockerClient), {})
+
+
+@pytest.mark.parametrize("arguments", [("restart", "chat"), ("down", "--volumes", "--yes"), ("up",)])
+def test_a_verb_that_changes_something_is_refused_to_a_test_that_only_looks(
+    looked_at: live.Stack, arguments: tuple[str, ...]
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match="own_stack"):
+        looked_at.inv(*arguments)
+
+
+@pytest.mark.parametrize("arguments", [("status", "--json"), ("up", "--dry-run")])
+def test_a_verb_that_changes_nothing_is_run(looked_at: live.Stack, arguments: tuple[str, ...]) -> None:
+    with pytest.raises(AssertionError, match="must not start processes"):
+        looked_at.inv(*arguments)
