@@ -42,8 +42,8 @@ def all_endpoints(url: Url, page: str) -> list[Endpoint]:
             2,
             _post(url("research", "/research/fetch"), lambda _: {"url": page, "fresh": True}),
         ),
-        Endpoint("knowledge: POST /knowledge/entries", 2, knowledge.add),
-        Endpoint("knowledge: DELETE /knowledge/entries/{id}", 2, knowledge.delete),
+        Endpoint("knowledge: POST /knowledge/entries", 1, knowledge.add),
+        Endpoint("knowledge: DELETE /knowledge/entries/{id}", 1, knowledge.delete),
         Endpoint("knowledge: GET /knowledge/search", 4, knowledge.search),
     ]
 
@@ -117,7 +117,9 @@ class _Entries:
         return response
 
     async def delete(self, client: httpx.AsyncClient, _number: int) -> httpx.Response:
-        """The oldest one."""
+        """The oldest one. Raises httpx.HTTPError where adding has fallen so far behind that there is none."""
+        if not self._stored:
+            raise httpx.HTTPError("no entry is left to be deleted: adding has fallen behind")
         return await client.delete(f"{self._address}/{self._stored.popleft()}")
 
     async def search(self, client: httpx.AsyncClient, number: int) -> httpx.Response:
