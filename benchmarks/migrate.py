@@ -29,7 +29,7 @@ SIZES = (100_000, 1_000_000, 5_000_000)
 START_SECONDS = 300.0
 FIVE_MILLION = 5_000_000
 FEW_ARMS = ("ours", "ceiling", "redis-py pipeline")
-"""At the largest size a server takes half a minute to load: there, those that goals speak of, and one round."""
+"""At the largest size, where a server takes half a minute to load: those of the goals, and one round."""
 
 
 @contextmanager
