@@ -88,6 +88,8 @@ class Conflicts:
             ]
         )
         self._connection.number = -1
+        # A last command EXEC would make this connection look like a client that works in database 0.
+        self._connection.select(self._source)
         done = replies[-1]
         return Found.REPLACED if isinstance(done, list) and done[-1] == 1 else Found.BOTH
 

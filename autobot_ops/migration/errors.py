@@ -51,6 +51,10 @@ class UnknownRun(ConfigurationError):
     """No migration of this id is known here."""
 
 
+class BroughtFromElsewhere(RefusedForSafety):
+    """A run whose keys came from another server; nothing can be moved back there."""
+
+
 class AlreadyRolledBack(RefusedForSafety):
     """A run that was taken back before."""
 

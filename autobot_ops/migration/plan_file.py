@@ -209,20 +209,24 @@ class PlanWriter:
 
 
 class PlanFile:
-    """A complete plan, opened for reading; InvalidPlanFile where it isn't one."""
+    """A complete plan, to be read; InvalidPlanFile where it isn't one.
+
+    The file is open while it is read only: a long watch leaves thousands of sweeps, more than a process may
+    have open at once.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._file = path.open("rb")
-            size = self._file.seek(0, os.SEEK_END)
-            self._file.seek(max(0, size - _FOOTER.size))
-            begins, length, self._digest, magic = _FOOTER.unpack(self._file.read(_FOOTER.size))
-            if magic != MAGIC or begins + length + _FOOTER.size != size:
-                raise _damaged(path, "its end is missing")
-            self._size = size - _FOOTER.size
-            self._file.seek(begins)
-            document = json.loads(zstandard.ZstdDecompressor().decompress(self._file.read(length)))
+            with path.open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(0, size - _FOOTER.size))
+                begins, length, self._digest, magic = _FOOTER.unpack(file.read(_FOOTER.size))
+                if magic != MAGIC or begins + length + _FOOTER.size != size:
+                    raise _damaged(path, "its end is missing")
+                self._size = size - _FOOTER.size
+                file.seek(begins)
+                document = json.loads(zstandard.ZstdDecompressor().decompress(file.read(length)))
         except OSError as error:
             raise InvalidPlanFile(
                 f"can't read the plan {path}: {error.strerror}", hint="Make one with: inv migrate --plan-file"
@@ -234,27 +238,27 @@ class PlanFile:
         self.keys = sum(place.keys for place in self.blocks)
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Let go of it; between two reads nothing is open."""
 
     def check(self) -> None:
         """Read all of it and compare its digest. InvalidPlanFile where a bit differs."""
         digest = xxhash.xxh3_128()
-        self._file.seek(0)
-        left = self._size
-        while left:
-            data = self._file.read(min(left, 1 << 20))
-            if not data:
-                raise _damaged(self.path, "it is cut off")
-            digest.update(data)
-            left -= len(data)
+        with self.path.open("rb") as file:
+            left = self._size
+            while left:
+                data = file.read(min(left, 1 << 20))
+                if not data:
+                    raise _damaged(self.path, "it is cut off")
+                digest.update(data)
+                left -= len(data)
         if digest.digest() != self._digest:
             raise _damaged(self.path, "its checksum is wrong")
 
     def read_block(self, place: BlockPlace) -> Block:
         """One block, by its place."""
         try:
-            return _read_block(self._file, place)
+            with self.path.open("rb") as file:
+                return _read_block(file, place)
         except (OSError, struct.error, zstandard.ZstdError) as error:
             raise _damaged(self.path, f"a block of it can't be read ({error})") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autobot_ops.migration.comparing import EXPIRED, Differences
@@ -19,6 +19,7 @@ PLAN_COLUMNS = ("target", "keys", "bytes", "with TTL", "largest")
 REPORT_COLUMNS = ("target", "planned", "moved", "stayed", "fingerprint")
 SHOWN_PREFIXES = 10
 SHOWN_KEYS = 10
+SHOWN_LARGEST = 3
 
 
 def plan_rows(plan: MigrationPlan) -> list[tuple[str, ...]]:
@@ -36,7 +37,7 @@ def plan_rows(plan: MigrationPlan) -> list[tuple[str, ...]]:
 
 
 def _plan_row(name: str, keys: int, size: int, expiring: int, largest: Any) -> tuple[str, ...]:
-    first = f"{largest[0].key} ({largest[0].kind}, {largest[0].bytes:,} bytes)" if largest else ""
+    first = "\n".join(f"{each.key} ({each.kind}, {each.bytes:,} bytes)" for each in largest[:SHOWN_LARGEST])
     share = f"{100 * expiring / keys:.0f} %" if keys else ""
     return (name, f"{keys:,}", f"{size:,}" if size else "", share if size else "", first)
 
@@ -62,7 +63,11 @@ def plan_remarks(plan: MigrationPlan) -> list[str]:
             lines.append(f"collision: {what}, such as {', '.join(collision.examples)}")
         if collision.equal:
             lines.append(f"already there: {collision.equal:,} equal keys in '{collision.database_name}'")
-    lines.append(f"moving takes about {max(1, round(plan.expected_seconds))} s")
+    lines.append(
+        f"moving takes about {max(1, round(plan.expected_seconds))} s"
+        if plan.keys
+        else "nothing is to be moved"
+    )
     return lines
 
 
@@ -82,11 +87,14 @@ def report_document(
     pace: Pace,
     *,
     changes_by_others: int | None,
+    swept: Collection[int] = (),
+    legacy_clients: Sequence[Mapping[str, Any]] = (),
 ) -> dict[str, Any]:
     """The report as JSON takes it.
 
     `changes_by_others`: writes of other clients while this ran, None where the server's count began anew. As
     many differences as that are what live clients did; more, or any where nobody wrote, are not.
+    `swept` are databases of keys that sweeps found, so they can't be as planned.
     """
     stayed = stayed_by_target(state)
     verdicts = {each.number: each for each in outcome.verdicts}
@@ -120,7 +128,7 @@ def report_document(
         touched.add(SOURCE_NUMBER)
     for (_, number), (aside, _) in state.displaced.items():
         touched |= {number, aside}
-    elsewhere = [number for number in differing if number not in touched]
+    elsewhere = [number for number in differing if number not in {*touched, *swept}]
     unexplained = len(named) + unnamed + len(elsewhere) > (changes_by_others or 0)
     return {
         "id": run_id,
@@ -138,10 +146,12 @@ def report_document(
         "differences": [{"key": _text(key), "database": number, "what": what} for key, number, what in named],
         "written_by_others": elsewhere,
         "changes_by_others": changes_by_others,
+        "unexplained": unexplained,
         "verified": outcome.verified,
         "unrouted": [each.model_dump() for each in plan.unrouted],
         "garbage": list(plan.garbage),
         "in_the_way": in_the_way,
+        "legacy_clients": list(legacy_clients),
         "seconds": {name: round(value, 3) for name, value in outcome.seconds.items()},
         "keys_per_second": round(outcome.moved / seconds) if seconds else None,
         "others_p99_ms": round(pace.percentile(0.99) * 1000, 2),
@@ -192,6 +202,19 @@ def report_lines(document: Mapping[str, Any]) -> list[str]:
     return lines
 
 
+def what_is_left(document: Mapping[str, Any]) -> str:
+    """Why a report says that it is partly done, in a line."""
+    found = []
+    if document["in_the_way"]:
+        found.append(f"{len(document['in_the_way']):,} keys were left")
+    if document["unexplained"] and document["differences"]:
+        found.append(f"{len(document['differences']):,} differ from the plan")
+    if document["unexplained"] and document["written_by_others"]:
+        numbers = ", ".join(map(str, document["written_by_others"]))
+        found.append(f"keys besides the planned ones have changed in database {numbers}")
+    return ", ".join(found)
+
+
 def rollback_document(
     run_id: str, result: TakenBack, changed: Sequence[tuple[bytes, int, str]]
 ) -> dict[str, Any]:
@@ -203,6 +226,18 @@ def rollback_document(
         "counts": dict(result.counts),
         "changed": [{"key": _text(key), "database": number} for key, number, _ in changed],
         "left": [{"key": _text(key), "database": number, "why": why} for key, number, why in result.named],
+    }
+
+
+def rollback_plan_document(
+    run_id: str, keys: int, changed: Sequence[tuple[bytes, int, str]]
+) -> dict[str, Any]:
+    """What a rollback would do, as JSON takes it. `keys` may have been moved, by the journal."""
+    return {
+        "id": run_id,
+        "result": "dry run",
+        "keys": keys,
+        "changed": [{"key": _text(key), "database": number} for key, number, _ in changed],
     }
 
 

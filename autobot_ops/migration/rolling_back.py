@@ -89,6 +89,11 @@ def take_back_keys(
     return result
 
 
+def keys_to_take_back(state: RunState) -> int:
+    """How many keys may have been moved and can go back, by the journal."""
+    return sum(plan.reserved for plan in state.plans.values()) - len(state.not_moved)
+
+
 def changed_since(session: Session, run: RunFolder, state: RunState) -> list[tuple[bytes, int, str]]:
     """Keys whose value or expiry isn't what was moved, by the server's stream: they go back as they are.
 

@@ -21,16 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from autobot_ops.migration.errors import AlreadyRunning, JournalFailed, UnknownRun
-from autobot_ops.migration.plan_file import sync_folder
+from autobot_ops.migration.errors import AlreadyRunning, BroughtFromElsewhere, JournalFailed, UnknownRun
+from autobot_ops.migration.plan_file import PlanFile, sync_folder
+from autobot_ops.migration.routes import SOURCE_NUMBER
 
 FOLDER = "migrations"
+TRANSFERS = "transfers"
+"""Runs that brought keys from another server."""
+
 PLAN = "plan.moves"
 JOURNAL = "journal.jsonl"
 REPORT = "report.json"
 ROLLBACK_REPORT = "rollback.json"
 LOCK = "lock"
 RUN_ID = re.compile(r"\d{8}T\d{6}\.\d{3}Z")
+
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO})
 
 DONE, PARTLY, ROLLED_BACK, ROLLING_BACK = "done", "partly done", "rolled back", "being rolled back"
 
@@ -51,7 +57,7 @@ class RunState:
     `stayed` are the keys that a MOVE left, by (name, target's number), and why, without those that a later
     sweep moved; `not_moved` the same for each plan by itself. `displaced` are values that may have been put
     aside: the database where they are, and the one that they come from. `staging` is where keys of another
-    server are loaded.
+    server are loaded, `source` that server and its database.
     """
 
     began_at: str = ""
@@ -61,6 +67,7 @@ class RunState:
     replication_ids: tuple[str, ...] = ()
     archive_id: str = ""
     staging: int | None = None
+    source: str = ""
     planned: int = 0
     plans: dict[str, PlanState] = field(default_factory=dict)
     stayed: dict[tuple[bytes, int], str] = field(default_factory=dict)
@@ -97,7 +104,19 @@ class RunFolder:
 
     def sweep(self, number: int) -> Path:
         """The plan of the sweep of this number, from 1."""
-        return self.path / f"sweep-{number:04}.moves"
+        return self.path / f"sweep-{number:06}.moves"
+
+    def swept(self) -> set[int]:
+        """Numbers of the databases that are known to have been written meanwhile, by what sweeps found.
+
+        Those are their targets, and database 0, where somebody put the keys.
+        """
+        numbers: set[int] = set()
+        for path in self.path.glob("sweep-*.moves"):
+            sweep = PlanFile(path)
+            numbers |= {each["database_number"] for each in sweep.facts["sections"] if each["keys"]}
+            sweep.close()
+        return numbers | {SOURCE_NUMBER} if numbers else numbers
 
     def write(self, event: str, *, sync: bool = False, **facts: object) -> None:
         """Add a line. JournalFailed where it can't be; with `sync` it is on disk when this returns."""
@@ -139,8 +158,9 @@ class RunFolder:
         return state
 
     def keep_report(self, report: Mapping[str, object], name: str = REPORT) -> None:
-        """Keep a report beside the journal."""
-        (self.path / name).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        """Keep a report beside the journal. JournalFailed where there is no room for it."""
+        with needing_room(self.path, "All else is done and in the journal. Make room for the next run."):
+            (self.path / name).write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 def named(keys: Iterable[bytes]) -> list[str]:
@@ -175,13 +195,29 @@ def all_runs(state_dir: Path, folder: str = FOLDER) -> list[RunFolder]:
 
 
 def find_run(state_dir: Path, run_id: str) -> RunFolder:
-    """A run by its id; "" is the newest. Raises UnknownRun."""
+    """A run inside one server by its id; "" is the newest. Raises UnknownRun, BroughtFromElsewhere."""
     runs = all_runs(state_dir)
     for run in reversed(runs):
         if run_id in {"", run.id}:
             return run
+    if any(run_id == run.id for run in all_runs(state_dir, TRANSFERS)):
+        raise BroughtFromElsewhere(
+            f"{run_id} brought keys from another server, so there is no database 0 to take them back to",
+            hint="The source has them, unless --delete-source was given.",
+        )
     what = f"no migration is called '{run_id}'" if run_id else "nothing was migrated yet"
     raise UnknownRun(what, hint="inv migrate.list shows those that are known.")
+
+
+@contextmanager
+def needing_room(path: Path, hint: str) -> Iterator[None]:
+    """JournalFailed where the disk takes no more of what is written inside, or can't be read."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        raise JournalFailed(f"can't write to {path}: {error.strerror}", hint=hint) from error
 
 
 @contextmanager
@@ -209,10 +245,24 @@ def only_one(state_dir: Path) -> Iterator[None]:
                 f"another migration is under way: {file.read().strip()}",
                 hint="Wait until it has ended, or end it.",
             ) from error
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
-        file.flush()
+        with needing_room(folder, "Nothing was moved. Make room there, and try again."):
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()} since {_now()}\n")
+            file.flush()
         yield
+
+
+def lock_holder(state_dir: Path) -> str:
+    """Who holds the lock of migrations at the moment, in words; "" for nobody."""
+    try:
+        with (state_dir / FOLDER / LOCK).open(encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return file.read().strip()
+    except FileNotFoundError:
+        pass
+    return ""
 
 
 def _apply(state: RunState, line: Mapping[str, Any]) -> None:
@@ -221,7 +271,7 @@ def _apply(state: RunState, line: Mapping[str, Any]) -> None:
             state.began_at, state.server = line["at"], line["server"]
             state.replication_ids = tuple(line["replication_ids"])
             state.archive_id, state.planned = line["archive"], line["keys"]
-            state.staging = line.get("staging")
+            state.staging, state.source = line.get("staging"), line.get("source", "")
         case "reserved":
             plan = state.plans.setdefault(line["plan"], PlanState())
             plan.reserved = max(plan.reserved, line["until"])

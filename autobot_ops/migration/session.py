@@ -27,19 +27,18 @@ from autobot_ops.migration.run_folder import (
     RUN_ID,
     RunFolder,
     all_runs,
+    needing_room,
     new_run,
 )
 from autobot_ops.migration.running import targets_of
 from autobot_ops.migration.scanning import scan_plan
 from autobot_ops.migration.server import Observed, observe
+from autobot_ops.migration.watching import LegacyClient, parse_clients
 from autobot_ops.rdb.errors import StreamEndedEarly, StreamRefused
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
 
 ATTEMPTS = 3
-NOT_WRITING = frozenset(
-    {"client|list", "client", "ping", "select", "move", "scan", "auth", "exists", "sync", "replconf"}
-)
-"""Last commands of clients that aren't looked for: this tool's, and such as write nothing."""
+NO_ROOM = "Nothing was moved. Make room there, and try again."
 SAMPLED = 200
 FITTING_SHARE = 0.5
 
@@ -90,20 +89,11 @@ class Session:
         with Connection(self.commands) as connection:
             return observe(connection, numbers)
 
-    def writers(self) -> list[str]:
-        """Clients that work in database 0, with address, name, user and last command; not ours."""
+    def writers(self) -> list[LegacyClient]:
+        """Clients that work in database 0; not ours. None where the user may not ask."""
         with Connection(self.commands) as connection:
-            own = connection.ask("CLIENT", "LIST")
-        found = []
-        for line in own.decode("utf-8", "replace").splitlines() if isinstance(own, bytes) else ():
-            facts = dict(part.partition("=")[::2] for part in line.split(" "))
-            if facts.get("db") != "0" or facts.get("cmd") in NOT_WRITING:
-                continue
-            name = f" '{facts['name']}'" if facts.get("name") else ""
-            found.append(
-                f"{facts.get('addr', '')}{name}, user {facts.get('user', '')}, last command {facts['cmd']}"
-            )
-        return found
+            listed = connection.ask("CLIENT", "LIST")
+        return parse_clients(listed.decode("utf-8", "replace")) if isinstance(listed, bytes) else []
 
     def unfinished(self, observed: Observed) -> RunFolder | None:
         """The run on this server that was begun and neither ended nor taken back.
@@ -152,9 +142,11 @@ class Session:
         maker = PlanMaker(self.routes, run.plan, purpose)
         try:
             if archives is not None:
-                return run, archives(maker.copy)
+                with needing_room(run.path, NO_ROOM):
+                    return run, archives(maker.copy)
             try:
-                self._read(maker, progress, say)
+                with needing_room(run.path, NO_ROOM):
+                    self._read(maker, progress, say)
             except StreamRefused as error:
                 if not may_scan:
                     raise
@@ -193,8 +185,21 @@ class Session:
         plan.check()
         plan.close()
         run = new_run(self.state_dir, moment)
-        shutil.copyfile(path, run.plan)
+        try:
+            with needing_room(run.path, NO_ROOM):
+                shutil.copyfile(path, run.plan)
+        except BaseException:
+            run.discard()
+            raise
         return run
+
+    def check_routes(self, facts: MigrationPlan) -> None:
+        """PlanDoesNotFit where sweeps would route keys in another way than the plan did."""
+        if facts.routes != tuple(self.routes.router.patterns):
+            raise PlanDoesNotFit(
+                "the plan was made with other routes (--route, --rules, or a search index's prefixes)",
+                hint="Give the same ones, or make a new plan: inv migrate --dry-run",
+            )
 
     def check_fit(self, plan: PlanFile, facts: MigrationPlan, observed: Observed) -> None:
         """PlanDoesNotFit where the plan was made for another server, catalog, or data that is gone.

@@ -26,6 +26,10 @@ class NotEnoughMemory(RefusedForSafety):
     """The server has no room for the database a second time."""
 
 
+class NothingMatches(ConfigurationError):
+    """The archive has no key of that pattern, or none whose time isn't over."""
+
+
 class NoStagingDatabase(RefusedForSafety):
     """Every number that is set aside for staging is taken."""
 

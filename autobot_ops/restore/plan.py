@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from autobot_ops.restore.errors import NoStagingDatabase, NotEnoughMemory, RestoreStillOpen
+from autobot_ops.restore.errors import (
+    NoStagingDatabase,
+    NotEnoughMemory,
+    NothingMatches,
+    RestoreStillOpen,
+)
 from autobot_ops.restore.ledger import Record, State
 
 MEMORY_PER_BYTE = 3
@@ -109,6 +114,17 @@ def plan_restore(
         request, numbers[0], former, keys, content.expired, live, needed, free,
         tuple(_steps(request, content, numbers, live)),
     )  # fmt: skip
+
+
+def refuse_no_match(request: Request, content: Content) -> None:
+    """NothingMatches where `match` leaves nothing to restore: an open restore of that is only in the way."""
+    if request.match is None or content.wanted > content.expired:
+        return
+    over = f" whose time to live isn't over ({content.expired} are)" if content.expired else ""
+    raise NothingMatches(
+        f"no key of '{request.source}' in {request.archive} matches '{request.match}'{over}",
+        hint="Nothing was done. A pattern is written like the server's: --match 'session:*'.",
+    )
 
 
 def _free_numbers(figures: ServerFigures, records: Sequence[Record], first_staging: int) -> list[int]:

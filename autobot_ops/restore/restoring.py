@@ -21,7 +21,7 @@ from autobot_ops.restore.ledger import Elsewhere, Ledger, Record, State
 from autobot_ops.restore.loading import Loaded, Wanted, load, load_whole
 from autobot_ops.restore.pace import MOST_BYTES, Pace
 from autobot_ops.restore.pipe import CommandPipe
-from autobot_ops.restore.plan import Content, Request, RestorePlan, plan_restore
+from autobot_ops.restore.plan import Content, Request, RestorePlan, plan_restore, refuse_no_match
 from autobot_ops.restore.server import FIRST_STAGING, RestoreServer
 from autobot_ops.restore.survey import Survey, compare, fingerprint_database, survey_part
 
@@ -42,7 +42,7 @@ class Prepared:
 def prepare(server: RestoreServer, part: ArchivePart, request: Request) -> Prepared:
     """Read the archive's part to its end, look at the server, plan. Writes nothing.
 
-    Raises what a damaged archive raises, and the refusals of `plan_restore`.
+    Raises what a damaged archive raises, the refusals of `plan_restore`, and NothingMatches.
     """
     wanted = None
     if request.match is not None:
@@ -56,6 +56,7 @@ def prepare(server: RestoreServer, part: ArchivePart, request: Request) -> Prepa
         plan_restore(request, Content(0, 0, 0, 0), server.observe(), ledger.records(), FIRST_STAGING)
         survey = survey_part(part, server.clock()(), wanted=wanted)
         content = Content(survey.bytes, survey.keys, survey.wanted, survey.expired)
+        refuse_no_match(request, content)
         plan = plan_restore(request, content, server.observe(), ledger.records(), FIRST_STAGING)
     return Prepared(plan, part, survey, wanted)
 

@@ -19,6 +19,10 @@ class SourceRefuses(ConfigurationError):
     """The source gives its user neither the stream nor SCAN and DUMP."""
 
 
+class NoSuchNumber(ConfigurationError):
+    """The source has no database of that number."""
+
+
 class SameServer(RefusedForSafety):
     """Source and target are one server, or one is the other's replica."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from invoke import Collection, Context, task
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_journal, current_stack, verb
 
 JSON_HELP = "print one JSON document"
 
@@ -15,6 +17,7 @@ JSON_HELP = "print one JSON document"
     name="run",
     default=True,
     iterable=["route"],
+    optional=["rollback"],
     help={
         "dry_run": "plan and show, move nothing",
         "route": "PATTERN=DATABASE, wins over the catalog where both fit as well; may be repeated",
@@ -27,8 +30,8 @@ JSON_HELP = "print one JSON document"
         "no_backup": "make no safety archive",
         "on_conflict": "fail, skip, replace or keep-newer",
         "max_rate": "keys per second at most",
-        "watch": "go on sweeping until Ctrl-C, and say who still writes legacy keys",
-        "rollback": "take a run back: its id, or `last`",
+        "watch": "go on sweeping until Ctrl-C, and say who still writes legacy keys; then verify and report",
+        "rollback": "take a run back: the newest, or the one of this id",
         "yes": "don't ask",
         "json": JSON_HELP,
     },
@@ -48,7 +51,7 @@ def migrate_run(
     on_conflict: str = "fail",
     max_rate: int = 0,
     watch: bool = False,
-    rollback: str = "",
+    rollback: str | bool = "",
     yes: bool = False,
     json: bool = False,
 ) -> None:
@@ -56,28 +59,39 @@ def migrate_run(
     from autobot_ops.adapters.redis_server import endpoint_from_url
     from autobot_ops.migration.routes import parse_route, read_rules
     from autobot_ops.stack.migrate import open_session, open_target, safety_archives
-    from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys, take_back
-    from autobot_ops.verbs.transfer_steps import TransferOptions, refuse_with_source, transfer_keys
+    from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys, refuse_rate
+    from autobot_ops.verbs.rollback_steps import take_back
+    from autobot_ops.verbs.transfer_steps import (
+        TransferOptions,
+        refuse_with_source,
+        refuse_without_source,
+        transfer_keys,
+    )
 
     stack = current_stack()
     extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]
     dry_run = dry_run or bool(context.config.run.dry)
+    choice = known_choice(on_conflict)
+    refuse_rate(max_rate)
+    facts = {"source": source, "url": url, "on_conflict": on_conflict, "plan_file": plan_file}
     if source:
         refuse_with_source(plan_file=plan_file, rollback=rollback, watch=watch, max_rate=max_rate)
-        transfer_keys(
-            open_target(stack, url, extra),
-            endpoint_from_url(source),
-            TransferOptions(
-                number=source_db,
-                on_conflict=known_choice(on_conflict),
-                delete_source=delete_source,
-                dry_run=dry_run,
-                assume_yes=yes,
-                as_json=json,
-            ),
-        )
+        with _journalled("migrate", dry_run=dry_run, delete_source=delete_source, **facts) as numbers:
+            transfer_keys(
+                open_target(stack, url, extra),
+                endpoint_from_url(source),
+                TransferOptions(
+                    number=source_db,
+                    on_conflict=choice,
+                    delete_source=delete_source,
+                    dry_run=dry_run,
+                    assume_yes=yes,
+                    as_json=json,
+                ),
+                numbers,
+            )
         return
-    session = open_session(stack, url, extra)
+    refuse_without_source(source_db=source_db, delete_source=delete_source)
     options = Options(
         plan_file=plan_file,
         on_conflict=on_conflict,
@@ -88,24 +102,49 @@ def migrate_run(
         as_json=json,
     )
     if rollback:
-        take_back(session, options, "" if rollback == "last" else rollback)
+        with _journalled("migrate.rollback", dry_run=dry_run, url=url) as numbers:
+            # Without an id Invoke gives True.
+            run_id = rollback if isinstance(rollback, str) and rollback != "last" else ""
+            take_back(open_session(stack, url, extra), options, run_id, numbers)
         return
-    archives = None if no_backup else partial(safety_archives, stack, session, of_stack=not url)
-    migrate_keys(session, options, archives)
+    with _journalled("migrate", dry_run=dry_run, watch=watch, no_backup=no_backup, **facts) as numbers:
+        session = open_session(stack, url, extra)
+        archives = None if no_backup else partial(safety_archives, stack, session, of_stack=not url)
+        migrate_keys(session, options, archives, numbers)
+
+
+@contextmanager
+def _journalled(verb: str, *, dry_run: bool, **facts: object) -> Iterator[dict[str, object]]:
+    """Have it in the operator's journal, with the numbers that are put in here; not a dry run."""
+    if dry_run:
+        yield {}
+        return
+    from autobot_ops.journal import operation
+
+    told = {name: value for name, value in facts.items() if value not in {"", "fail"}}
+    with operation(current_journal(), verb, **told) as journalled:
+        yield journalled.numbers
 
 
 @task(name="list", help={"json": JSON_HELP})
 @verb
 def migrate_list(context: Context, json: bool = False) -> None:
-    """List the migrations of this project: when, how many keys, how they ended."""
+    """List the migrations of this project: when, from where, how many keys, how they ended."""
     from autobot_ops import frontend
     from autobot_ops.migration.listing import COLUMNS, list_runs
+    from autobot_ops.migration.run_folder import lock_holder
 
-    rows = list_runs(current_stack().settings.project_state_dir)
+    state_dir = current_stack().settings.project_state_dir
+    rows, holder = list_runs(state_dir), lock_holder(state_dir)
     if json:
-        frontend.emit_json({"migrations": [row.document for row in rows]})
-    else:
+        frontend.emit_json({"migrations": [row.document for row in rows], "under_way": holder or None})
+        return
+    if rows:
         frontend.table("", COLUMNS, [row.cells for row in rows])
+    else:
+        frontend.result("nothing was migrated yet")
+    if holder:
+        frontend.say(f"a migration is under way: {holder}")
 
 
 migrate = Collection("migrate")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import shutil
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,45 +11,40 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from autobot_ops import frontend
+from autobot_ops.backup.stream_copy import copy_stream
 from autobot_ops.errors import ConfigurationError
 from autobot_ops.migration.conflicts import CHOICES, Choice
-from autobot_ops.migration.errors import AlreadyRolledBack, NotAllMoved, PlanDoesNotFit
+from autobot_ops.migration.errors import AlreadyRunning, InvalidPlanFile, NotAllMoved
 from autobot_ops.migration.pace import Pace
-from autobot_ops.migration.plan import MigrationPlan, shown
+from autobot_ops.migration.plan import MigrationPlan
 from autobot_ops.migration.plan_file import PlanFile
 from autobot_ops.migration.report import (
     PLAN_COLUMNS,
     REPORT_COLUMNS,
-    SHOWN_KEYS,
     plan_remarks,
     plan_rows,
     report_document,
     report_lines,
     report_rows,
-    rollback_document,
-    rollback_lines,
+    what_is_left,
 )
-from autobot_ops.migration.rolling_back import IN_THE_WAY, changed_since, take_back_keys
-from autobot_ops.migration.run_folder import (
-    PARTLY,
-    REPORT,
-    ROLLBACK_REPORT,
-    ROLLED_BACK,
-    ROLLING_BACK,
-    RunFolder,
-    find_run,
-    only_one,
-)
+from autobot_ops.migration.run_folder import PARTLY, REPORT, RunFolder, needing_room, only_one
 from autobot_ops.migration.running import Run, Telling
 from autobot_ops.migration.server import Observed
 from autobot_ops.migration.session import Session, TakeArchives, refuse_collisions
 from autobot_ops.migration.stopping import stop_request
+from autobot_ops.migration.watching import Watch
 
-WATCH_SECONDS = 1.0
+Numbers = dict[str, object]
+"""What the operator's journal says of a run when it ends."""
 
 
 class UnknownChoice(ConfigurationError):
     """A word that --on-conflict doesn't know."""
+
+
+class ImpossibleRate(ConfigurationError):
+    """A rate at which nothing can move."""
 
 
 class MakeArchives(Protocol):
@@ -87,8 +82,20 @@ def known_choice(text: str) -> Choice:
     return choice
 
 
-def migrate_keys(session: Session, options: Options, archives: MakeArchives | None) -> None:
-    """A whole migration, or the rest of one that was interrupted. Raises NotAllMoved where keys stayed."""
+def refuse_rate(rate: int) -> None:
+    """ImpossibleRate for a --max-rate below 0."""
+    if rate < 0:
+        raise ImpossibleRate(f"--max-rate {rate} is no rate", hint="Give keys per second, 0 for no limit.")
+
+
+def migrate_keys(
+    session: Session, options: Options, archives: MakeArchives | None, numbers: Numbers | None = None
+) -> None:
+    """A whole migration, or the rest of one that was interrupted. Raises NotAllMoved where keys stayed.
+
+    `numbers` gets the id, the planned and the moved keys.
+    """
+    told = {} if numbers is None else numbers
     choice = known_choice(options.on_conflict)
     with only_one(session.state_dir), ExitStack() as stack:
         session.clear_garbage()
@@ -101,10 +108,10 @@ def migrate_keys(session: Session, options: Options, archives: MakeArchives | No
         facts = MigrationPlan.model_validate(plan.facts)
         _show_plan(facts, options)
         if options.dry_run:
-            if options.plan_file and not going_on:
-                Path(options.plan_file).write_bytes(run.plan.read_bytes())
-                frontend.say(f"saved the plan: {options.plan_file}")
+            if options.plan_file:
+                _save_plan(run, Path(options.plan_file))
             return
+        told |= {"migration": run.id, "keys": facts.keys}
         if not going_on:
             stack.callback(lambda: None if run.begun else run.discard())
             if options.on_conflict == "fail":
@@ -121,7 +128,11 @@ def migrate_keys(session: Session, options: Options, archives: MakeArchives | No
             )
         else:
             session.check_fit(plan, facts, observed)
-        _carry_out(session, options, choice, run, observed, facts.keys)
+        document = _carry_out(session, options, choice, run, observed, facts.keys)
+        told |= {"moved": document["moved"] + document["swept"], "result": document["result"]}
+        show_report(document, options.as_json)
+        if document["result"] == PARTLY:
+            raise NotAllMoved(what_is_left(document), hint=f"The report names them: {run.path / REPORT}")
 
 
 def _begin(
@@ -130,20 +141,15 @@ def _begin(
     """The run to carry out: (its folder, the safety archives' ids, whether it was begun before)."""
     unfinished = session.unfinished(observed)
     if unfinished is not None:
-        frontend.say(f"going on with the migration {unfinished.id}")
+        if options.plan_file and (options.dry_run or not _is_plan_of(unfinished, Path(options.plan_file))):
+            raise AlreadyRunning(
+                f"the migration {unfinished.id} is unfinished, so no plan can be saved or applied now",
+                hint=f"End it first: inv migrate, or take it back: inv migrate --rollback {unfinished.id}",
+            )
+        word = "inv migrate would go on" if options.dry_run else "going on"
+        frontend.say(f"{word} with the migration {unfinished.id}")
         return unfinished, "", True
     moment = datetime.now(UTC)
-    if options.plan_file and not options.dry_run:
-        run = session.adopt_plan(Path(options.plan_file), moment)
-        plan = PlanFile(run.plan)
-        try:
-            session.check_fit(plan, MigrationPlan.model_validate(plan.facts), observed)
-        except BaseException:
-            run.discard()
-            raise
-        finally:
-            plan.close()
-        return run, "", False
     with frontend.work("reading the stream", unit="bytes") as work:
 
         def tell(size: int, keys: int) -> None:
@@ -152,6 +158,8 @@ def _begin(
         taker = None
         if archives is not None and not options.dry_run:
             taker = archives(progress=tell, say=frontend.say, warn=frontend.warn)
+        if options.plan_file and not options.dry_run:
+            return *_apply_saved(session, Path(options.plan_file), moment, taker, observed), False
         run, archive_id = session.make_plan(
             observed,
             moment,
@@ -161,6 +169,45 @@ def _begin(
             say=frontend.say,
         )
     return run, archive_id, False
+
+
+def _apply_saved(
+    session: Session, path: Path, moment: datetime, taker: TakeArchives | None, observed: Observed
+) -> tuple[RunFolder, str]:
+    """A run with the plan of a file, if it fits; its safety archives are of now, not of when it was made."""
+    run = session.adopt_plan(path, moment)
+    plan = PlanFile(run.plan)
+    try:
+        facts = MigrationPlan.model_validate(plan.facts)
+        session.check_routes(facts)
+        session.check_fit(plan, facts, observed)
+        return run, "" if taker is None else taker(copy_stream)
+    except BaseException:
+        run.discard()
+        raise
+    finally:
+        plan.close()
+
+
+def _is_plan_of(run: RunFolder, path: Path) -> bool:
+    """Whether a saved plan is the one that a run was begun with; then the same command goes on."""
+    ids: set[str] = set()
+    for each in (run.plan, path):
+        plan = PlanFile(each)
+        ids.add(plan.facts["id"])
+        plan.close()
+    return len(ids) == 1
+
+
+def _save_plan(run: RunFolder, path: Path) -> None:
+    try:
+        shutil.copyfile(run.plan, path)
+    except OSError as error:
+        raise InvalidPlanFile(
+            f"can't save the plan as {path}: {error.strerror}",
+            hint="Nothing was moved. Give --plan-file a file that can be written.",
+        ) from error
+    frontend.say(f"saved the plan: {path}")
 
 
 def _show_plan(facts: MigrationPlan, options: Options) -> None:
@@ -175,73 +222,67 @@ def _show_plan(facts: MigrationPlan, options: Options) -> None:
 
 def _carry_out(
     session: Session, options: Options, choice: Choice, run: RunFolder, observed: Observed, keys: int
-) -> None:
-    pace = Pace(options.max_rate)
+) -> dict[str, Any]:
+    """Move, watch, verify; the report, which is kept by then.
+
+    The first Ctrl-C lets what moves keys end well. Verification only reads, so there it interrupts at once.
+    """
     with ExitStack() as stack:
         stack.callback(run.close)
-        work = stack.enter_context(frontend.work("moving", unit="keys", total=keys))
-        stop = stack.enter_context(
-            stop_request(lambda: frontend.say("finishing the windows under way; once more ends at once"))
-        )
-
-        def tell(done: int, pace: Pace) -> None:
-            work.set(done, f"others wait {pace.latest * 1000:.1f} ms")
-
         resolver = session.resolver(choice, run, observed)
         stack.callback(resolver.close)
-        going = Run(
-            run,
-            session.routes,
-            session.commands,
-            pace,
-            resolver=resolver,
-            stop=stop,
-            telling=Telling(moving=tell, say=frontend.say),
-        )
-        stack.callback(going.close)
-        going.move()
-        if options.watch:
-            _watch(going, session, stop)
+        with stop_request(
+            lambda: frontend.say("finishing what is under way; once more ends at once")
+        ) as asked:
+            watch = Watch(asked, frontend.say)
+            with frontend.work("moving", unit="keys", total=keys) as work:
+                furthest = 0
+
+                def tell(done: int, pace: Pace) -> None:
+                    nonlocal furthest
+                    furthest = max(furthest, done)  # a sweep counts from 0 again
+                    work.set(furthest, f"others wait {pace.latest * 1000:.1f} ms")
+
+                going = Run(
+                    run,
+                    session.routes,
+                    session.commands,
+                    Pace(options.max_rate),
+                    resolver=resolver,
+                    stop=watch.stops_moving,
+                    telling=Telling(moving=tell, say=frontend.say),
+                )
+                stack.callback(going.close)
+                going.move()
+            if options.watch:
+                watch.sweep_until_asked(going.sweep, session.writers)
         if going.facts.origin == "stream":
-            going.verify(session.streams)
-        _finish(session, going, options, observed)
+            with needing_room(
+                run.path, "All keys have moved; the same command verifies them when there is room."
+            ):
+                going.verify(session.streams)
+        return _report(session, going, watch, observed)
 
 
-def _watch(going: Run, session: Session, stop: Callable[[], bool]) -> None:
-    """Sweep again and again until Ctrl-C, and say which clients write legacy keys."""
-    told: set[str] = set()
-    frontend.say("watching database 0; Ctrl-C ends it")
-    while not stop():
-        began = time.monotonic()
-        result = going.sweep()
-        if result.moved:
-            frontend.say(f"moved {result.moved:,} keys that were written meanwhile")
-            for writer in session.writers():
-                if writer not in told:
-                    told.add(writer)
-                    frontend.say(f"works in database 0: {writer}")
-        while not stop() and time.monotonic() - began < WATCH_SECONDS:
-            time.sleep(0.05)
-
-
-def _finish(session: Session, going: Run, options: Options, before: Observed) -> None:
-    """Journal how it ended, keep the report and show it."""
+def _report(session: Session, going: Run, watch: Watch, before: Observed) -> dict[str, Any]:
+    """Journal how it ended, and keep the report."""
     outcome = going.outcome
     changes = session.observe().changes_since(before)
     if changes is not None:
         changes = max(0, changes - outcome.moved - outcome.swept)
     document = report_document(
-        going.folder.id, going.facts, going.folder.state(), outcome, going.pace, changes_by_others=changes
+        going.folder.id,
+        going.facts,
+        going.folder.state(),
+        outcome,
+        going.pace,
+        changes_by_others=changes,
+        swept=going.folder.swept(),
+        legacy_clients=watch.document,
     )
     going.folder.write("ended", outcome=document["result"], sync=True)
     going.folder.keep_report(document)
-    show_report(document, options.as_json)
-    if document["result"] == PARTLY:
-        raise NotAllMoved(
-            f"{len(document['in_the_way']):,} keys were left, "
-            f"{len(document['differences']):,} differ from the plan",
-            hint=f"The report names them: {going.folder.path / REPORT}",
-        )
+    return document
 
 
 def show_report(document: dict[str, Any], as_json: bool) -> None:
@@ -252,46 +293,3 @@ def show_report(document: dict[str, Any], as_json: bool) -> None:
     frontend.table(f"migration {document['id']}", REPORT_COLUMNS, report_rows(document))
     for line in report_lines(document):
         frontend.result(line)
-
-
-def take_back(session: Session, options: Options, run_id: str) -> None:
-    """Take a run back. Raises UnknownRun, AlreadyRolledBack, and NotAllMoved where keys can't go back."""
-    with only_one(session.state_dir), ExitStack() as stack:
-        run = find_run(session.state_dir, run_id)
-        state = run.state()
-        stack.callback(run.close)
-        if state.outcome == ROLLED_BACK:
-            raise AlreadyRolledBack(
-                f"the migration {run.id} was taken back already", hint="inv migrate.list shows all."
-            )
-        if state.server != str(session.commands):
-            raise PlanDoesNotFit(
-                f"the migration {run.id} moved keys on {state.server}, not on {session.commands}",
-                hint="Name that server with --url.",
-            )
-        session.observe()
-        changed = changed_since(session, run, state)
-        for key, number, _ in changed[:SHOWN_KEYS]:
-            frontend.say(
-                f"changed since it was moved, goes back as it is now: {shown(key)} (database {number})"
-            )
-        if len(changed) > SHOWN_KEYS:
-            frontend.say(f"changed since: {len(changed) - SHOWN_KEYS:,} more")
-        frontend.confirm(f"take back the migration {run.id}?", assume_yes=options.assume_yes)
-        run.write("ended", outcome=ROLLING_BACK, sync=True)
-        work = stack.enter_context(frontend.work("moving back", unit="keys", total=state.planned))
-        stop = stack.enter_context(stop_request(lambda: frontend.say("finishing the window under way")))
-        result = take_back_keys(session.commands, run, stop=stop, progress=work.set)
-        run.write("ended", outcome=ROLLED_BACK, sync=True)
-        document = rollback_document(run.id, result, changed)
-        run.keep_report(document, ROLLBACK_REPORT)
-    if options.as_json:
-        frontend.emit_json(document)
-    else:
-        for line in rollback_lines(document):
-            frontend.result(line)
-    if result.counts[IN_THE_WAY]:
-        raise NotAllMoved(
-            f"{result.counts[IN_THE_WAY]:,} keys couldn't go back: database 0 has such keys again",
-            hint=f"The report names them: {run.path / ROLLBACK_REPORT}",
-        )

@@ -17,9 +17,19 @@ from autobot_ops.migration.conflicts import REPLACING, Choice
 from autobot_ops.migration.errors import RESUME, KeysCollide, ServerLost
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.plan import shown
-from autobot_ops.migration.run_folder import PARTLY, REPORT, RunFolder, all_runs, new_run, only_one
+from autobot_ops.migration.run_folder import (
+    PARTLY,
+    REPORT,
+    TRANSFERS,
+    RunFolder,
+    all_runs,
+    needing_room,
+    new_run,
+    only_one,
+)
 from autobot_ops.migration.server import Observed
 from autobot_ops.migration.stopping import stop_request
+from autobot_ops.rdb.errors import StreamUnavailable
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.restore.errors import LoadRefused
 from autobot_ops.restore.lock import restoring_alone
@@ -30,6 +40,7 @@ from autobot_ops.transfer.errors import (
     AGAIN,
     UNTOUCHED,
     CannotBeWritten,
+    NoSuchNumber,
     NotAllBrought,
     SourceLost,
     StagedDiffers,
@@ -40,7 +51,6 @@ from autobot_ops.transfer.survey import Content, Fate, KeySet, decide, look, nam
 from autobot_ops.transfer.target import Target, identity_of, marker, refuse_same_server
 from autobot_ops.transfer.verifying import verify
 
-FOLDER = "transfers"
 REFUSED = "refused"
 
 
@@ -74,6 +84,10 @@ class NotWithSource(ConfigurationError):
     """An option that a migration inside one server has, and this one doesn't."""
 
 
+class OnlyWithSource(ConfigurationError):
+    """An option that says what to do with another server, without that server."""
+
+
 def refuse_with_source(**options: object) -> None:
     """NotWithSource for the first of these options that was given."""
     for name, value in options.items():
@@ -84,11 +98,25 @@ def refuse_with_source(**options: object) -> None:
             )
 
 
-def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) -> None:
+def refuse_without_source(**options: object) -> None:
+    """OnlyWithSource for the first of these options that was given."""
+    for name, value in options.items():
+        if value:
+            raise OnlyWithSource(
+                f"--{name.replace('_', '-')} needs --source",
+                hint="Nothing was done. Name the other server: --source redis://HOST:PORT",
+            )
+
+
+def transfer_keys(
+    target: Target, source: Endpoint, options: TransferOptions, numbers: dict[str, object] | None = None
+) -> None:
     """Bring a database of the source into the databases of the target, or the rest of it.
 
-    Raises NotAllBrought where keys were left out or differ.
+    `numbers` gets the id, the planned and the brought keys. Raises NotAllBrought where keys were left out or
+    differ.
     """
+    told = {} if numbers is None else numbers
     session = target.session
     with only_one(session.state_dir), restoring_alone(session.state_dir), ExitStack() as stack:
         observed = session.observe()
@@ -98,6 +126,7 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
         stack.callback(lambda: None if run.begun else run.discard())
         if staging is None and not options.dry_run:
             staging = target.free_number(observed)
+        stack.enter_context(needing_room(run.path, f"Make room there. {AGAIN}"))
         timer = Timer()
         with timer.phase("reading the source"), frontend.work("reading the source", unit="bytes") as bar:
             copy = fetch(
@@ -108,8 +137,8 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
         with timer.phase("planning"):
             content = survey(copy, session.routes, target.clock()(), run.path)
             stack.callback(content.digests.close)
-            numbers = [*content.parts, *([] if staging is None else [staging])]
-            with closing(look(session.streams, numbers, content.version, run.path)) as found:
+            looked_at = [*content.parts, *([] if staging is None else [staging])]
+            with closing(look(session.streams, looked_at, content.version, run.path)) as found:
                 fates = decide(content, found, staging, marker(run.id))
         names = {each.database_number: each.database_name for each in session.routes.sections}
         plan = report.plan_document(content, fates, names, by_stream=copy.by_stream)
@@ -128,20 +157,35 @@ def transfer_keys(target: Target, source: Endpoint, options: TransferOptions) ->
         aside = target.free_number(observed, {staging}) if options.on_conflict in REPLACING else None
         run.write(
             "began", server=str(session.commands), replication_ids=observed.identity.replication_ids,
-            keys=content.keys, archive="", staging=staging, source=str(source), sync=True,
+            keys=content.keys, archive="", staging=staging, source=f"{source}/{options.number}", sync=True,
         )  # fmt: skip
         target.claim(staging, run.id)
         stop = stack.enter_context(
             stop_request(lambda: frontend.say("finishing what is under way; once more ends at once"))
         )
         work = Work(target, session.routes, copy, content, fates, staging, run, options.on_conflict, stop)
-        _carry_out(work, source, options, plan, aside, timer)
+        told |= {"migration": run.id, "keys": content.keys}
+        document = _carry_out(work, source, options, plan, aside, timer)
+        told |= {"moved": document["moved"], "result": document["result"]}
+        _show_report(document, options)
+        if document["result"] == PARTLY:
+            raise NotAllBrought(
+                f"{len(document['left']):,} keys were left out, {document['differing']:,} differ from the "
+                "source's",
+                hint=f"The report names them: {run.path / REPORT}",
+            )
 
 
 def _check_source(source: Endpoint, observed: Observed, options: TransferOptions) -> None:
     """SameServer, UnknownSource, SourceLost, and what a refused login raises."""
     try:
         identity = identity_of(source, options.number)
+    except StreamUnavailable as error:
+        if "index is out of range" not in error.message:
+            raise
+        raise NoSuchNumber(
+            f"{source} has no database {options.number}", hint="Nothing was done. Give another --source-db."
+        ) from error
     except ServerLost as error:
         raise SourceLost(error.message, hint=f"{UNTOUCHED} {error.hint.replace(RESUME, AGAIN)}") from error
     refuse_same_server(identity, observed)
@@ -154,7 +198,7 @@ def _check_source(source: Endpoint, observed: Observed, options: TransferOptions
 
 def _run(target: Target, observed: Observed) -> tuple[RunFolder, int | None]:
     """The run that was interrupted on this target, with its staging database; or a new one without."""
-    for run in reversed(all_runs(target.session.state_dir, FOLDER)):
+    for run in reversed(all_runs(target.session.state_dir, TRANSFERS)):
         state = run.state()
         same = state.server == str(target.session.commands) or set(state.replication_ids) & set(
             observed.identity.replication_ids
@@ -162,7 +206,7 @@ def _run(target: Target, observed: Observed) -> tuple[RunFolder, int | None]:
         if state.open and same and state.staging is not None and target.claimed(state.staging, run.id):
             frontend.say(f"going on with {run.id}: what it loaded is in database {state.staging}")
             return run, state.staging
-    return new_run(target.session.state_dir, datetime.now(UTC), FOLDER), None
+    return new_run(target.session.state_dir, datetime.now(UTC), TRANSFERS), None
 
 
 def _question(content: Content, options: TransferOptions) -> str:
@@ -187,7 +231,8 @@ def _carry_out(
     plan: dict[str, Any],
     aside: int | None,
     timer: Timer,
-) -> None:
+) -> dict[str, Any]:
+    """All that writes; the report, which is kept by then."""
     target, staging, brought = work.target, work.staging, Brought()
     try:
         abilities = target.abilities(work.content.version, staging)
@@ -228,12 +273,7 @@ def _carry_out(
     )  # fmt: skip
     work.run.write("ended", outcome=document["result"], sync=True)
     work.run.keep_report(document)
-    _show_report(document, options)
-    if document["result"] == PARTLY:
-        raise NotAllBrought(
-            f"{len(left):,} keys were left out, {verified.differing:,} differ from the source's",
-            hint=f"The report names them: {work.run.path / REPORT}",
-        )
+    return document
 
 
 def _refuse_unwritable(content: Content, *, field_expiry: bool) -> None:

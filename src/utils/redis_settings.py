@@ -120,6 +120,8 @@ def load_redis_settings(
     path = Path(config_path or values.get("REDIS_DATABASES_FILE") or DEFAULT_CATALOG)
     agents_path = Path(values.get("AGENTS_FILE") or path.parent / "agents.yaml")
     databases = _read_catalog(path)
+    # Before the variables as well: they would hide a file that `inv` refuses.
+    _refuse_shared_numbers(databases)
     databases = _with_environment_numbers(databases, values)
     _refuse_shared_numbers(databases)
     sharers = count_sharers(agents_path)

@@ -23,6 +23,7 @@ from autobot_ops.settings import load_settings
 from tests.conftest import ROOT
 from tests.integration.claims import SessionRecord, claim_port_offset, free_project_name
 from tests.integration.evidence import evidence
+from tests.integration.in_container import output_of
 
 INV = str(Path(sys.executable).with_name("inv"))
 PROJECT_STEM = "autobot-it-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
@@ -102,9 +103,7 @@ class Stack:
 
     def output_inside(self, service: str, *command: str) -> str:
         """What a command says in a service's container, as its user, however it ends."""
-        output = self.container(service).exec_run(list(command)).output
-        assert isinstance(output, bytes)
-        return output.decode(errors="replace")
+        return output_of(self.container(service), *command)
 
     @property
     def take_down_command(self) -> str:

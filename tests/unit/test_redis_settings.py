@@ -64,6 +64,12 @@ def test_refuses_two_databases_with_one_number() -> None:
         load_redis_settings(environment={"REDIS_DB_KNOWLEDGE": "2"})
 
 
+def test_refuses_a_catalog_with_one_number_twice_though_the_environment_parts_them(tmp_path: Path) -> None:
+    path = catalog(tmp_path, "databases: {one: {number: 3}, other: {number: 3}}")
+    with pytest.raises(ConfigurationInvalid, match="'one' and 'other' have the same number 3"):
+        load_redis_settings(path, {"REDIS_DB_OTHER": "4"})
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [

@@ -12,7 +12,8 @@ from autobot_ops.migration.routes import Routes, make_routes
 from autobot_ops.migration.session import Session
 from autobot_ops.rdb.fingerprint import Fingerprint
 from autobot_ops.rdb.stream import Endpoint
-from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
+from autobot_ops.verbs.migration_steps import Options, migrate_keys
+from autobot_ops.verbs.rollback_steps import take_back
 from tests.component.rdb.contents import contents, fingerprints_of
 from tests.component.rdb.data_server import DataServer
 from tests.component.redis_process import REPOSITORY

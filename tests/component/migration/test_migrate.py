@@ -39,7 +39,8 @@ from autobot_ops.migration.routes import make_routes
 from autobot_ops.migration.run_folder import JOURNAL, REPORT, ROLLBACK_REPORT, all_runs, only_one
 from autobot_ops.migration.server import CannotMove
 from autobot_ops.rdb.stream import Endpoint
-from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
+from autobot_ops.verbs.migration_steps import Options, migrate_keys
+from autobot_ops.verbs.rollback_steps import take_back
 from tests.component.migration.conftest import StartServer
 from tests.component.migration.migrating import (
     CATALOGS,
@@ -364,8 +365,8 @@ def test_names_the_clients_that_work_in_database_0(server: DataServer, state_dir
     with redis.Redis(port=server.port, client_name="old-agent") as client:
         client.set("fact:x", 1)
         (writer,) = session(server.port, state_dir).writers()
-    assert "'old-agent'" in writer
-    assert "set" in writer
+    assert (writer.name, writer.user, writer.command) == ("old-agent", "default", "set")
+    assert writer.address in str(writer)
 
 
 def migrate_with_room_for(size: int, server: DataServer, state_dir: Path) -> None:
@@ -393,6 +394,17 @@ def test_a_full_disk_for_the_plan_stops_before_anything_moves(server: DataServer
     assert exit_code_with_room_for(20_000, server, state_dir) == JournalFailed.exit_code
     assert server.command("DBSIZE") == 3000
     assert [each.name for each in (state_dir / "migrations").iterdir()] == ["lock"]
+
+
+def test_a_full_disk_for_looking_at_the_targets_stops_before_anything_moves(
+    server: DataServer, state_dir: Path
+) -> None:
+    migrate(server, state_dir)
+    server.client().set("session:late", "x")
+    assert exit_code_with_room_for(4_000, server, state_dir) == JournalFailed.exit_code
+    assert server.client().exists("session:late")
+    migrate(server, state_dir)
+    assert misplaced(server) == []
 
 
 def test_a_full_disk_for_the_journal_stops_where_the_journal_says(

@@ -14,7 +14,8 @@ from autobot_ops.migration.conflicts import Choice
 from autobot_ops.migration.session import Session
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.transfer.target import Target
-from autobot_ops.verbs.migration_steps import Options, migrate_keys, take_back
+from autobot_ops.verbs.migration_steps import Options, migrate_keys
+from autobot_ops.verbs.rollback_steps import take_back
 from autobot_ops.verbs.transfer_steps import TransferOptions, transfer_keys
 from src.utils.redis_tls import trust
 from tests.component.migration.conftest import StartServer, seed

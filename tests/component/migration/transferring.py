@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from autobot_ops.migration.routes import Routes, make_routes
-from autobot_ops.migration.run_folder import REPORT, all_runs
+from autobot_ops.migration.run_folder import REPORT, TRANSFERS, all_runs
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.transfer.target import Target
-from autobot_ops.verbs.transfer_steps import FOLDER, TransferOptions, transfer_keys
+from autobot_ops.verbs.transfer_steps import TransferOptions, transfer_keys
 from tests.access.servers import FETCHED
 from tests.component.migration.migrating import CATALOGS, ROUTES, session
 from tests.component.rdb.data_server import DataServer, Engine, engines
@@ -71,7 +71,7 @@ def bringing_process(source: DataServer, target: DataServer, state_dir: Path) ->
 
 def reported(state_dir: Path) -> Mapping[str, Any]:
     """The newest report."""
-    found: Mapping[str, Any] = json.loads((all_runs(state_dir, FOLDER)[-1].path / REPORT).read_text())
+    found: Mapping[str, Any] = json.loads((all_runs(state_dir, TRANSFERS)[-1].path / REPORT).read_text())
     return found
 
 

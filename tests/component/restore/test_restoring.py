@@ -13,6 +13,7 @@ from autobot_ops.restore.errors import (
     ContentDiffers,
     NoOpenRestore,
     NotEnoughMemory,
+    NothingMatches,
     RestoreStillOpen,
 )
 from autobot_ops.restore.ledger import State
@@ -171,6 +172,17 @@ def test_exchanges_only_what_matches(redis_process: RedisProcess, server: Restor
     undo(server, "sessions")
     assert keys_in(redis_process, 6) == before
     assert staging_keys(redis_process) == {}
+
+
+def test_a_pattern_that_matches_nothing_opens_no_restore(
+    redis_process: RedisProcess, server: RestoreServer
+) -> None:
+    write(redis_process, 6, **{"session:1": "old"})
+    part = archive_of(server, "sessions")
+    for pattern in ("nothing:*", "session"):
+        with pytest.raises(NothingMatches, match=pattern):
+            prepared(server, part, match=pattern)
+    assert list_restores(server) == []
 
 
 def test_commits_what_matches(redis_process: RedisProcess, server: RestoreServer) -> None:

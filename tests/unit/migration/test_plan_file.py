@@ -43,6 +43,15 @@ def write(path: Path, keys: Planned) -> PlanFile:
     return PlanFile(path)
 
 
+def test_plans_that_are_not_being_read_hold_no_file_open(tmp_path: Path) -> None:
+    path = write(tmp_path / "plan", [(0, b"key", 1, None)]).path
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    plans = [PlanFile(path) for _ in range(20)]
+    for plan in plans:
+        assert [list(block.names()) for block in plan.read()] == [[b"key"]]
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 @settings(deadline=None)  # files are written
 @given(planned_keys)
 def test_gives_back_every_key_by_section_and_in_order(keys: Planned) -> None:

@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from autobot_ops.restore.errors import NoStagingDatabase, NotEnoughMemory, RestoreStillOpen
+from autobot_ops.restore.errors import (
+    NoStagingDatabase,
+    NotEnoughMemory,
+    NothingMatches,
+    RestoreStillOpen,
+)
 from autobot_ops.restore.ledger import Record, State, parse_record
-from autobot_ops.restore.plan import Content, Request, ServerFigures, estimate_memory, plan_restore
+from autobot_ops.restore.plan import (
+    Content,
+    Request,
+    ServerFigures,
+    estimate_memory,
+    plan_restore,
+    refuse_no_match,
+)
 
 MIB = 2**20
 REQUEST = Request("20261123T041820.123Z-critical", "sessions", "sessions", 6)
@@ -40,6 +52,17 @@ def test_a_match_takes_two_staging_databases_and_says_what_stays() -> None:
     plan = plan_restore(MATCHING, CONTENT, FIGURES, [], 16)
     assert (plan.staging, plan.former) == (16, 17)
     assert any("isn't" in step or "aren't archived" in step for step in plan.steps)
+
+
+@pytest.mark.parametrize(("wanted", "expired"), [(0, 0), (3, 3)])
+def test_refuses_a_match_that_leaves_nothing(wanted: int, expired: int) -> None:
+    with pytest.raises(NothingMatches, match="'session:"):
+        refuse_no_match(MATCHING, Content(MIB, 1000, wanted, expired))
+
+
+def test_an_empty_database_may_be_restored_whole() -> None:
+    refuse_no_match(MATCHING, Content(MIB, 1000, 3, 2))
+    refuse_no_match(REQUEST, Content(0, 0, 0, 0))
 
 
 def test_takes_a_number_that_is_neither_filled_nor_in_the_ledger() -> None:
