@@ -56,9 +56,10 @@ SABOTAGES = (
     ),
     Sabotage(
         (11,),
-        "a wrong ACL: rag may move and copy keys",
-        set_user("rag", "+move", "+copy"),
+        "a wrong ACL: rag may move and copy keys of vectors",
+        set_user("rag", "+move", "+copy", "~llama_index/vector_*"),
         users_again,
+        only="moves_nothing",
     ),
     Sabotage(
         (12,),
