@@ -16,7 +16,8 @@ POLL_SECONDS = 0.3
 CERTAIN_RESTARTS = 2
 """A service that ends a third time while it is watched won't come up by itself."""
 
-_CERTAIN_PROBES = re.compile(r"WRONGPASS|NOAUTH|NOPERM|executable file not found")
+_CERTAIN_PROBES = re.compile(r"WRONGPASS|NOPERM|executable file not found")
+"""NOAUTH is none: Redis says it until it has read its users, on a busy machine for long enough to be seen."""
 _CERTAIN_EXIT_CODES = {2, 126, 127}
 """Wrong configuration in our entrypoints' words, and what can't be executed: waiting mends neither."""
 

@@ -40,6 +40,8 @@ def failed_probe(output: str, ended: str = "12:00:05") -> Probe:
         (container("redis", status="restarting", exit_code=127), Verdict.FAILED),
         (container("redis", status="restarting", exit_code=137, out_of_memory=True), Verdict.FAILED),
         (container("redis", health="starting", last_probe=failed_probe("LOADING")), Verdict.WAITING),
+        (container("redis", health="starting", last_probe=failed_probe("NOAUTH")), Verdict.WAITING),
+        (container("redis", health="unhealthy", last_probe=failed_probe("NOAUTH")), Verdict.FAILED),
         (container("redis", health="starting", last_probe=failed_probe("WRONGPASS")), Verdict.FAILED),
         (container("redis", health="unhealthy", last_probe=failed_probe("no")), Verdict.FAILED),
     ],
