@@ -19,6 +19,11 @@ VENV_BIN = os.path.join(os.path.dirname(os.path.abspath(__file__)), ".venv", "bi
 HOST_PATH = os.environ["PATH"]
 os.environ["PATH"] = f"{VENV_BIN}{os.pathsep}{HOST_PATH}"
 
+COVERAGE_BOUND = "77"
+"""Per cent of statements and branches that unit and component tests run together."""
+
+MUTMUT = "mutmut==3.8.1"
+
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
 
@@ -69,21 +74,58 @@ def repository(session: nox.Session) -> None:
     pytest(session, "repository", "-q")
 
 
+def install_test_servers(session: nox.Session) -> None:
+    """What component tests need; where newer servers can't be fetched, they say that they ran on one only."""
+    session.run("scripts/install-test-servers", external=True)
+    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
+
+
 @nox.session
 def component(session: nox.Session) -> None:
     """Tests against real servers that run as processes: Redis, PostgreSQL, Chromium."""
-    session.run("scripts/install-test-servers", external=True)
-    # Where newer servers can't be fetched, the tests say that they ran on the installed one only.
-    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
+    install_test_servers(session)
     pytest(session, "component", "-q")
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """Build the images, start a stack of its own name and ports, and test the live containers."""
+    """Build the images, start a stack of its own name and ports, and test the live containers.
+
+    `-- --against NAME` only looks at a stack that runs already, `-- --keep` leaves its own running.
+    """
     if shutil.which("docker") is None:
         session.error("docker isn't installed; run scripts/bootstrap")
     pytest(session, "integration", "-v")
+
+
+@nox.session(default=False)
+def sabotage(session: nox.Session) -> None:
+    """Spoil a stack of its own in many ways; each time the tests of an obligation must notice.
+
+    `-- --obligation N` tries those of one, `-- --record` writes the table into docs/verification.md.
+    """
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Break a live stack of its own in every way there is, and see who says what and that nothing is lost.
+
+    `-- --record` writes the table into docs/verification.md.
+    """
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+    session.run("scripts/install-test-servers", external=True)
+    pytest(session, "faults", "-v")
+
+
+@nox.session(default=False)
+def load(session: nox.Session) -> None:
+    """Send every agent a steady load: latencies, memory, errors. `-- --seconds N`, at most 900."""
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+    pytest(session, "load", "-v")
 
 
 @nox.session(default=False, venv_backend="virtualenv")
@@ -95,6 +137,48 @@ def models(session: nox.Session) -> None:
         session.install("-qq", "--require-hashes", "-r", f"docker/agents/requirements-{agent}.txt")
     session.install("-qq", "-r", "requirements.txt")
     session.run("python", "-m", "pytest", "tests/models", "-q", *session.posargs)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def audit(session: nox.Session) -> None:
+    """SBOMs of the images, and what pip-audit, debsecan and apt know of their packages."""
+    # pip-audit alone is in this environment: it brings a pip of its own.
+    session.install("-qq", "--require-hashes", "-r", "requirements-audit.txt")
+    python = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    pip_audit = os.path.join(session.bin, "pip-audit")  # noqa: PTH118
+    session.run(
+        python, "-m", "tests.audit", f"--pip-audit={pip_audit}", *session.posargs, external=True,
+        env={"PATH": HOST_PATH},
+    )  # fmt: skip
+
+
+@nox.session(default=False)
+def coverage(session: nox.Session) -> None:
+    """Which branches the tests run: unit and component; `-- integration` or `-- unit` for other folders."""
+    record = [each for each in session.posargs if each == "--record"]
+    folders = [each for each in session.posargs if each != "--record"] or ["unit", "component"]
+    if "component" in folders:
+        install_test_servers(session)
+    program = os.path.join(VENV_BIN, "coverage")  # noqa: PTH118
+    session.run(program, "erase")
+    for folder in folders:
+        session.run(
+            *(program, "run", "-m", "pytest", "-p", "tests.measured_children", f"tests/{folder}", "-q"),
+            env={"PATH": HOST_PATH},
+        )
+    session.run(program, "combine", "--quiet")
+    session.run(program, "report")
+    bound = COVERAGE_BOUND if folders == ["unit", "component"] else "0"
+    session.run("python", "-m", "tests.coverage_table", bound, *record)
+
+
+@nox.session(default=False, venv_backend="virtualenv")
+def mutation(session: nox.Session) -> None:
+    """Whether tests notice small changes of the code that protects data; survivors must be explained."""
+    session.install("-qq", "-r", "requirements.txt", MUTMUT)
+    shutil.rmtree("mutants", ignore_errors=True)
+    session.run("mutmut", "run", "--max-children", "1")
+    session.run("python", "-m", "tests.mutation.results", *session.posargs)
 
 
 @nox.session(default=False)

@@ -15,6 +15,7 @@ from autobot_ops.verbs import (
     restore,
     retention,
     secrets,
+    security,
 )
 
 for backup_task in (*archives.TASKS, *retention.TASKS):
@@ -32,4 +33,5 @@ namespace = Collection(
     migrate.migrate,
     restore.restore,
     secrets.secrets,
+    security.security,
 )

@@ -7,13 +7,25 @@ from pathlib import Path
 
 import pytest
 from _pytest.terminal import TerminalReporter
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# A busy machine is no wrong result: tests assert no seconds, and neither does Hypothesis here.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options of the sessions on live containers."""
+    """Options that write what a person then looks at and commits."""
     parser.addoption("--record", action="store_true", help="write the tables into docs/verification.md")
+    parser.addoption("--rewrite-golden", action="store_true", help="golden files become what is there now")
+    parser.addoption("--against", metavar="PROJECT", help="look at a stack that runs already; change nothing")
+    parser.addoption("--reuse", metavar="PROJECT", help="change that stack as if it were the session's own")
+    parser.addoption(
+        "--obligation", type=int, action="append", metavar="N", help="only tests of this obligation"
+    )
+    parser.addoption("--keep", action="store_true", help="leave the session's own stack running")
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,8 @@ class EngineFacts:
 
 
 @contextmanager
-def _speaking_to_the_daemon() -> Iterator[None]:
+def speaking_to_the_daemon() -> Iterator[None]:
+    """Have failures of the engine end as DaemonUnreachable."""
     try:
         yield
     except (DockerException, RequestException) as error:
@@ -45,7 +46,7 @@ def _speaking_to_the_daemon() -> Iterator[None]:
 
 def engine_facts(client: docker.DockerClient) -> EngineFacts:
     """The engine's own machine; on Docker Desktop that is its virtual machine."""
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         info = client.info()
     return EngineFacts(
         memory=int(info.get("MemTotal", 0)),
@@ -56,7 +57,7 @@ def engine_facts(client: docker.DockerClient) -> EngineFacts:
 
 def inspect_project(client: docker.DockerClient, project: str) -> list[dict[str, Any]]:
     """`docker inspect` of every container of a Compose project, stopped ones too."""
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         listed = client.api.containers(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
         return [found for row in listed if (found := _inspect(client, row["Id"])) is not None]
 
@@ -72,7 +73,7 @@ def _inspect(client: docker.DockerClient, container_id: str) -> dict[str, Any] |
 def service_address(client: docker.DockerClient, project: str, service: str) -> str | None:
     """An address of a service's running container on its networks; None where none runs."""
     wanted = [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}", f"{ONE_OFF_LABEL}=False"]
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         listed = client.api.containers(filters={"label": wanted, "status": "running"})
     networks = (network for row in listed for network in row["NetworkSettings"]["Networks"].values())
     return next((network["IPAddress"] for network in networks if network["IPAddress"]), None)
@@ -83,7 +84,7 @@ def last_log_lines(
 ) -> list[str]:
     """The last lines that a container wrote since then (Unix time); empty when it is gone."""
     try:
-        with _speaking_to_the_daemon():
+        with speaking_to_the_daemon():
             raw: bytes = client.api.logs(container_id, tail=count, since=since or None)
     except DaemonUnreachable as error:
         if isinstance(error.__cause__, NotFound):
@@ -95,7 +96,7 @@ def last_log_lines(
 def missing_images(client: docker.DockerClient, references: Iterable[str]) -> frozenset[str]:
     """Those of the references that the engine doesn't have."""
     missing = set()
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         for reference in set(references):
             try:
                 client.images.get(reference)
@@ -106,7 +107,7 @@ def missing_images(client: docker.DockerClient, references: Iterable[str]) -> fr
 
 def published_ports(client: docker.DockerClient) -> dict[int, str]:
     """Host ports that running containers publish, with the container's name."""
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         listed = client.api.containers()
     return {
         port["PublicPort"]: row["Names"][0].removeprefix("/")
@@ -118,13 +119,13 @@ def published_ports(client: docker.DockerClient) -> dict[int, str]:
 
 def project_volumes(client: docker.DockerClient, project: str) -> tuple[str, ...]:
     """Names of the project's volumes."""
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         found = client.api.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})
     return tuple(sorted(volume["Name"] for volume in found.get("Volumes") or ()))
 
 
 def project_networks(client: docker.DockerClient, project: str) -> tuple[str, ...]:
     """Names of the project's networks."""
-    with _speaking_to_the_daemon():
+    with speaking_to_the_daemon():
         found = client.api.networks(filters={"label": f"{PROJECT_LABEL}={project}"})
     return tuple(sorted(network["Name"] for network in found))

@@ -13,7 +13,10 @@ STAR = None
 """In a parsed pattern: any number of any characters."""
 
 CharacterSet = tuple[bool, frozenset[str]]
-"""(negated, characters): what one position may be. (True, empty) is any character."""
+"""(negated, characters): what one position may be. (True, empty) is any character.
+
+A character is a byte, as Redis has it, written as the character below 256 of that number.
+"""
 
 ANY: CharacterSet = (True, frozenset())
 
@@ -28,7 +31,7 @@ def literal_prefix(pattern: str) -> str:
 
 def patterns_overlap(first: str, second: str) -> bool:
     """Whether some key matches both patterns: decided exactly, by walking both at once."""
-    left, right = _parse(first), _parse(second)
+    left, right = parse_pattern(first), parse_pattern(second)
 
     @cache
     def meet(i: int, j: int) -> bool:
@@ -58,7 +61,9 @@ def _share(one: CharacterSet, other: CharacterSet) -> bool:
     return bool(one_set & other_set)
 
 
-def _parse(pattern: str) -> list[CharacterSet | None]:
+def parse_pattern(text: str) -> list[CharacterSet | None]:
+    """What each position of a key may be, STAR where any number of characters may stand."""
+    pattern = text.encode().decode("latin-1")
     parsed: list[CharacterSet | None] = []
     index = 0
     while index < len(pattern):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from autobot_ops.catalog.models import Database
-from autobot_ops.catalog.patterns import literal_prefix
+from autobot_ops.catalog.patterns import STAR, literal_prefix, parse_pattern
 
 
 @dataclass(frozen=True)
@@ -41,39 +41,14 @@ def make_router(databases: Mapping[str, Database], extra: Iterable[tuple[str, st
 
 def compile_pattern(pattern: str) -> re.Pattern[bytes]:
     """A Redis key pattern as a regular expression over raw key bytes."""
-    parts: list[bytes] = []
-    raw = pattern.encode()
-    index = 0
-    while index < len(raw):
-        character = raw[index : index + 1]
-        if character == b"*":
-            parts.append(b".*")
-        elif character == b"?":
-            parts.append(b".")
-        elif character == b"[":
-            end = _class_end(raw, index + 1)
-            parts.append(_class_expression(raw[index + 1 : end]))
-            index = end
-        else:
-            if character == b"\\" and index + 1 < len(raw):
-                index += 1
-                character = raw[index : index + 1]
-            parts.append(re.escape(character))
-        index += 1
+    parts = (b".*" if part is STAR else _class_of(*part) for part in parse_pattern(pattern))
     return re.compile(b"".join(parts), re.DOTALL)
 
 
-def _class_end(raw: bytes, index: int) -> int:
-    while index < len(raw) and raw[index : index + 1] != b"]":
-        index += 2 if raw[index : index + 1] == b"\\" else 1
-    return min(index, len(raw))
-
-
-def _class_expression(body: bytes) -> bytes:
-    negated = body.startswith(b"^")
-    body = body[1:] if negated else body
-    if not body:
+def _class_of(negated: bool, characters: frozenset[str]) -> bytes:
+    """The expression for one position of a key."""
+    if not characters:
         # An empty class matches nothing, and its negation anything, as in Redis.
         return b"." if negated else b"(?!)"
-    escaped = re.sub(rb"\\(.)|([\[\]^&~|\\])", lambda found: re.escape(found[1] or found[2]), body)
-    return b"[" + (b"^" if negated else b"") + escaped + b"]"
+    escaped = b"".join(re.escape(each.encode("latin-1")) for each in sorted(characters))
+    return escaped if len(characters) == 1 and not negated else b"[" + b"^" * negated + escaped + b"]"

@@ -22,6 +22,8 @@ SOURCES = "docker/base/requirements"
 STAMP_FILE = f"{SOURCES}/compiled-from"
 """Digest of the sources. In the requirements themselves it would rebuild images for a changed tool."""
 TOOLS_FILE = "requirements.txt"
+AUDIT_FILE = "requirements-audit.txt"
+"""Of `nox -s audit`, which has an environment of its own."""
 PYTHON_VERSION = "3.11"
 PLATFORM = "x86_64-manylinux_2_36"
 """Debian bookworm's C library; the wheels of torch are pinned for this architecture."""
@@ -107,9 +109,10 @@ class _Compiler:
     def run(self, *, upgrade: bool) -> dict[str, str]:
         sources = [f"{SOURCES}/{layer.name}.in" for layer in LAYERS]
         tools = ["pyproject.toml", "--extra", "dev"]
+        audit = ["--group", "pyproject.toml:audit"]
         image_options = ["--python-platform", PLATFORM, "--only-binary", ":all:"]
         together = self._compile(
-            [*sources, *tools, *image_options], prefer="" if upgrade else self._present_pins()
+            [*sources, *tools, *audit, *image_options], prefer="" if upgrade else self._present_pins()
         )
         pins = _pin_lines(together)
 
@@ -120,7 +123,8 @@ class _Compiler:
         texts = {
             layer.file: HEADER + without(full[layer.name], _names_of(full, layer.parents)) for layer in LAYERS
         }
-        texts[TOOLS_FILE] = HEADER + self._compile([*tools, "--universal", "--generate-hashes"], prefer=pins)
+        for file, own in ((TOOLS_FILE, tools), (AUDIT_FILE, audit)):
+            texts[file] = HEADER + self._compile([*own, "--universal", "--generate-hashes"], prefer=pins)
         _refuse_two_versions(texts)
         return {**texts, STAMP_FILE: f"{source_stamp(self.root)}\n"}
 
@@ -138,7 +142,7 @@ class _Compiler:
         return output.read_text()
 
     def _present_pins(self) -> str:
-        files = [self.root / path for path in (*(layer.file for layer in LAYERS), TOOLS_FILE)]
+        files = [self.root / path for path in (*(layer.file for layer in LAYERS), TOOLS_FILE, AUDIT_FILE)]
         return _pin_lines("\n".join(file.read_text() for file in files if file.is_file()))
 
 

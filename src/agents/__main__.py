@@ -18,6 +18,8 @@ from src.utils.redis_database_manager import redis_db_manager
 
 logger = logging.getLogger("src.agents")
 
+KEEP_ALIVE_SECONDS = 30
+
 
 def main() -> int:
     """Configure, serve, and stop gracefully: requests in flight have the grace period to finish."""
@@ -38,6 +40,9 @@ def main() -> int:
             log_config=None,  # our JSON handlers stay
             access_log=False,  # the request boundary writes a better line
             server_header=False,
+            # Longer than clients keep an idle connection: with uvicorn's 5 s, which is httpx's too, one
+            # closes it in the moment in which the other sends a request.
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=settings.shutdown_grace_seconds,
             lifespan="on",
         )

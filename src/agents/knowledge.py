@@ -26,6 +26,10 @@ from src.agents.settings import PostgresSettings
 
 logger = logging.getLogger(__name__)
 
+# Longer than a statement may take and than a caller waits for a connection. A server that is frozen
+# answers neither, and its kernel keeps the connection alive for ever.
+STORE_SECONDS = 15.0
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -89,9 +93,16 @@ class KnowledgeAgent(Agent):
         """Migrate, then compare the index with the store. Tried again while PostgreSQL is away."""
         self._store.migrate()
         self._index.open()
+        self._synchronise()
+
+    def _synchronise(self) -> None:
         added, removed = self._index.synchronise(self._store.identifiers(), self._store.all_entries)
         if added or removed:
             logger.info("search index brought up to date", extra={"added": added, "removed": removed})
+
+    def _prepare_an_empty_server(self) -> None:
+        self._store.migrate()
+        self._synchronise()
 
     def probes(self) -> dict[str, Probe]:
         """PostgreSQL, besides Redis."""
@@ -138,7 +149,10 @@ class KnowledgeAgent(Agent):
         return True
 
     async def tend(self) -> None:
-        """Catch up with the mirror after Redis was away."""
+        """Catch up with the mirror after Redis was away, and with a PostgreSQL that is another, empty one."""
+        if not await _in_thread(self._store.has_tables):
+            logger.warning("PostgreSQL lacks the tables: they are made, empty")
+            await asyncio.to_thread(self._prepare_an_empty_server)
         await self._mirror_what_is_missing()
 
     async def _mirror_what_is_missing(self) -> bool:
@@ -190,11 +204,14 @@ class KnowledgeAgent(Agent):
 
 
 async def _in_thread(function: Callable[P, T], *arguments: P.args, **keywords: P.kwargs) -> T:
-    """Run a blocking call; PostgreSQL being away becomes the answer 503."""
+    """Run a blocking call; PostgreSQL being away, or silent for STORE_SECONDS, becomes the answer 503.
+
+    A call that was given up may still come true: the caller knows no more than that it wasn't acknowledged.
+    """
     try:
-        return await asyncio.to_thread(function, *arguments, **keywords)
-    except StoreUnreachable as error:
-        logger.warning("%s", error)
+        return await asyncio.wait_for(asyncio.to_thread(function, *arguments, **keywords), STORE_SECONDS)
+    except (StoreUnreachable, TimeoutError) as error:
+        logger.warning("%s", error if str(error) else f"no answer from PostgreSQL within {STORE_SECONDS:g} s")
         headers = {"Retry-After": RETRY_AFTER_SECONDS}
         raise HTTPException(503, "PostgreSQL can't be used at the moment", headers=headers) from error
 

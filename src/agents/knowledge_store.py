@@ -14,8 +14,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from psycopg.errors import UndefinedTable
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -29,10 +30,11 @@ POOL_SIZE = 4
 _MIGRATIONS = Path(__file__).with_name("knowledge_migrations")
 # Any number will do as long as every knowledge agent takes the same one.
 MIGRATION_LOCK = 0x6B6E6F77
+_HAS_TABLES = f"SELECT to_regclass('{SCHEMA}.entries') IS NOT NULL"
 
 
 class StoreUnreachable(RuntimeFault):
-    """PostgreSQL doesn't answer, refuses the password or has no connection left."""
+    """PostgreSQL doesn't answer, refuses the password, has no connection left or lacks the tables."""
 
 
 class Base(DeclarativeBase):
@@ -88,6 +90,11 @@ class EntryStore:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
             configuration.attributes["connection"] = connection
             command.upgrade(configuration, "head")
+
+    def has_tables(self) -> bool:
+        """Whether the tables are there: a server that was put in place of another one begins empty."""
+        with self._reachable(), self._engine.connect() as connection:
+            return bool(connection.scalar(sa.text(_HAS_TABLES)))
 
     def add(self, title: str, content: str, tags: Sequence[str], source: str) -> Entry:
         """Store a new entry; it has its id afterwards."""
@@ -155,8 +162,13 @@ class EntryStore:
         """One query on a connection of its own: unlike a pooled one it can be abandoned when it hangs."""
         stopwatch = Stopwatch()
         async with await self._login.connect_async() as connection:
-            await connection.execute("SELECT 1")
-        return Check("pass", "datastore", self._database, stopwatch.milliseconds(), "ms")
+            cursor = await connection.execute(_HAS_TABLES)
+            row = await cursor.fetchone()
+        elapsed = stopwatch.milliseconds()
+        if row is None or not row[0]:
+            output = f"the tables of schema {SCHEMA} are missing"
+            return Check("fail", "datastore", self._database, elapsed, "ms", output)
+        return Check("pass", "datastore", self._database, elapsed, "ms")
 
     def close(self) -> None:
         """Close all connections."""
@@ -174,3 +186,7 @@ class EntryStore:
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             reason = str(getattr(error, "orig", None) or error).splitlines()[0]
             raise StoreUnreachable(f"PostgreSQL can't be used: {reason}") from error
+        except ProgrammingError as error:
+            if not isinstance(error.orig, UndefinedTable):
+                raise
+            raise StoreUnreachable(f"PostgreSQL lacks the tables of schema {SCHEMA}") from error

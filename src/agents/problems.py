@@ -14,7 +14,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import NoPermissionError, OutOfMemoryError, RedisError, ResponseError
 from starlette.exceptions import HTTPException
 
 from src.agents.logs import request_id
@@ -80,7 +80,7 @@ def install_problem_handlers(app: FastAPI, metrics: AgentMetrics) -> None:
             return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance=request.url.path)
         return problem(
             HTTPStatus.SERVICE_UNAVAILABLE,
-            "Redis can't be reached at the moment",
+            _redis_in_words(error),
             instance=request.url.path,
             headers={"Retry-After": RETRY_AFTER_SECONDS},
         )
@@ -92,6 +92,16 @@ def install_problem_handlers(app: FastAPI, metrics: AgentMetrics) -> None:
         # Neither which key nor why: both would help whoever tampers.
         detail = "a stored value can't be opened; this agent's log has the request id"
         return problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance=request.url.path)
+
+
+def _redis_in_words(error: RedisError) -> str:
+    """What a caller is told. A server that refuses is another fault than one that is away."""
+    if isinstance(error, OutOfMemoryError):
+        return "Redis is full and takes no more writes at the moment"
+    # In a pipeline its words come after the command's.
+    if isinstance(error, ResponseError) and "MISCONF " in str(error):
+        return "Redis can't save what it is given and takes no more writes at the moment"
+    return "Redis can't be reached at the moment"
 
 
 def describe_validation_errors(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:

@@ -120,7 +120,7 @@ def load_redis_settings(
     path = Path(config_path or values.get("REDIS_DATABASES_FILE") or DEFAULT_CATALOG)
     agents_path = Path(values.get("AGENTS_FILE") or path.parent / "agents.yaml")
     databases = _read_catalog(path)
-    # Also before the environment's numbers, which would hide it: other readers of the file don't have them.
+    # Before the variables as well: they would hide a file that `inv` refuses.
     _refuse_shared_numbers(databases)
     databases = _with_environment_numbers(databases, values)
     _refuse_shared_numbers(databases)

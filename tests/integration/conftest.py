@@ -1,149 +1,131 @@
 """One stack for all integration tests: a project name, ports, secrets and volumes of its own.
 
-`KEEP_STACK=1` leaves it running for a look. What a failing test leaves behind in the containers'
-logs is attached to its report.
+A test that only looks asks for `stack`; one that changes anything asks for `own_stack`, itself or through a
+fixture. `--against NAME` runs the first kind on a stack that is there already; `--keep` leaves the session's
+own stack running for a look, and `--reuse NAME` takes such a one for the session's own, without removing it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import docker
 import pytest
-from docker.models.containers import Container
+from _pytest.terminal import TerminalReporter
 
-from autobot_ops.catalog import Catalogs, load_catalogs
-from autobot_ops.settings import load_settings
+from autobot_ops.catalog import load_catalogs
 from tests.conftest import ROOT
+from tests.integration import live
+from tests.integration.claims import CheckoutInUse, NoFreePorts
+from tests.integration.evidence import evidence
+from tests.integration.live import Stack, run_inv
+from tests.integration.obligation_report import Results, numbers_of, render_report
 
-INV = str(Path(sys.executable).with_name("inv"))
-PROJECT = "autobot-it-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
-LOG_LINES = 15
+__all__ = ["Stack", "run_inv"]
 
-
-@dataclass(frozen=True)
-class Stack:
-    """The running stack under test."""
-
-    project: str
-    port_offset: int
-    catalogs: Catalogs
-    engine: docker.DockerClient
-    up_report: dict[str, Any]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """The environment in which `inv` works on this stack."""
-        return {
-            **os.environ,
-            "AUTOBOT_PROJECT": self.project,
-            "AUTOBOT_PORT_OFFSET": str(self.port_offset),
-            # The pages that research fetches in tests are served by a container beside it.
-            "AUTOBOT_RESEARCH_ALLOW_PRIVATE": "1",
-        }
-
-    @property
-    def secrets_dir(self) -> Path:
-        """Where `inv` keeps this stack's secrets on the host."""
-        return load_settings(ROOT, {"AUTOBOT_PROJECT": self.project}).secrets_dir
-
-    def url(self, agent: str, path: str) -> str:
-        """Address of an agent's endpoint on the host."""
-        return f"http://127.0.0.1:{self.catalogs.agent(agent).port + self.port_offset}{path}"
-
-    def container(self, service: str) -> Container:
-        """The container of a service, freshly looked up."""
-        return self.engine.containers.get(f"{self.project}-{service}")
-
-    def containers(self) -> list[Container]:
-        """Every container of the stack, stopped ones too."""
-        label = f"com.docker.compose.project={self.project}"
-        return self.engine.containers.list(all=True, filters={"label": label})
-
-    def inv(self, *arguments: str, check: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run `inv` on this stack; `variables` are added to its environment."""
-        return run_inv(*arguments, environment={**self.environment, **variables}, check=check)
-
-
-def run_inv(
-    *arguments: str, environment: dict[str, str], check: bool = True, cwd: Path = ROOT
-) -> subprocess.CompletedProcess[str]:
-    """Run `inv`; with `check`, a failure shows what it said."""
-    done = subprocess.run(
-        [INV, *arguments], cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=1500
-    )
-    if check and done.returncode:
-        pytest.fail(f"inv {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
-    return done
-
-
-def free_port_offset(ports: list[int]) -> int:
-    """An offset at which none of the ports is taken on loopback."""
-    for offset in range(10000, 40000, 97):
-        try:
-            for port in ports:
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port + offset))
-        except OSError:
-            continue
-        return offset
-    raise AssertionError("no free ports between 18000 and 48000")
+RESULTS = pytest.StashKey[Results]()
+KEPT = pytest.StashKey[str]()
+REFUSED = 4
+"""pytest's exit status for a command line that can't be carried out."""
 
 
 @pytest.fixture(scope="session")
-def stack(root: Path) -> Iterator[Stack]:
-    """Build what is missing, start the stack, and remove exactly what was started."""
+def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
+    """A running stack to look at: the one of `--against`, else this session's own."""
     catalogs = load_catalogs(root)
     engine = docker.from_env()
-    offset = free_port_offset([agent.port for agent in catalogs.agents.values()])
-    fresh = Stack(PROJECT, offset, catalogs, engine, {})
-    # A run that was killed may have left containers of this name.
-    fresh.inv("down", "--volumes", "--yes")
+    option = request.config.getoption
+    name, keep = option("--against") or option("--reuse"), option("--keep")
     try:
-        report = json.loads(fresh.inv("up", "--json").stdout)
-        yield Stack(PROJECT, offset, catalogs, engine, report)
+        if name is None:
+            with live.own_stack(engine, catalogs, keep=keep) as made:
+                if keep:
+                    request.config.stash[KEPT] = made.take_down_command
+                yield made
+        else:
+            existing = live.existing_stack(engine, catalogs, name)
+            if existing is None:
+                pytest.exit(f"there is no stack '{name}': docker compose ls --all", REFUSED)
+            yield existing
+    except (CheckoutInUse, NoFreePorts) as error:
+        pytest.exit(str(error), REFUSED)
     finally:
-        if not os.environ.get("KEEP_STACK"):
-            fresh.inv("down", "--volumes", "--yes")
         engine.close()
+
+
+@pytest.fixture(scope="session")
+def own_stack(stack: Stack) -> Stack:
+    """The same stack, which the test may change: it was made by this session."""
+    return stack
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Stop nothing before the end, and against an existing stack keep what only looks at it."""
+    items.sort(key=lambda item: item.get_closest_marker("disruptive") is not None)
+    if config.getoption("--against") is not None:
+        keep_only(config, items, only_looks)
+    if (numbers := config.getoption("--obligation")) is not None:
+        keep_only(config, items, lambda item: bool(set(numbers_of(item)) & set(numbers)))
+    config.stash[RESULTS] = Results.of(items)
+
+
+def keep_only(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
+    """Deselect the others, which pytest counts."""
+    others = [item for item in items if not wanted(item)]
+    items[:] = [item for item in items if wanted(item)]
+    config.hook.pytest_deselected(items=others)
+
+
+def only_looks(item: pytest.Item) -> bool:
+    """Whether a test looks at the running stack and at nothing that it made itself."""
+    fixtures = getattr(item, "fixturenames", ())
+    return "stack" in fixtures and "own_stack" not in fixtures
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before any fixture is made."""
+    live.PERMISSION.granted = "own_stack" in getattr(item, "fixturenames", ())
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown() -> None:
+    """Fixtures of a whole module put back what they changed after the last test, whichever that is."""
+    live.PERMISSION.granted = True
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
-    """Attach states, last probes and last log lines of every container to a failure."""
+    """Count results by obligation, and attach what the containers say to a failure, in a fixture too."""
     outcome = yield
-    report = outcome.get_result()  # type: ignore[attr-defined]
-    if report.when == "call" and report.failed and "stack" in getattr(item, "fixturenames", ()):
-        for container in item.funcargs["stack"].containers():  # type: ignore[attr-defined]
-            report.sections.append((f"container {container.name}", _evidence(container)))
+    report: pytest.TestReport = outcome.get_result()  # type: ignore[attr-defined]
+    if (results := item.config.stash.get(RESULTS, None)) is not None:
+        results.count(report.nodeid, report.outcome, report.when)
+    running = getattr(item, "funcargs", {}).get("stack")
+    if report.failed and isinstance(running, Stack):
+        report.sections += evidence(running.containers())
 
 
-def _evidence(container: Container) -> str:
-    state = container.attrs["State"]
-    probes = state.get("Health", {}).get("Log", [])
-    last_probe = probes[-1]["Output"].strip() if probes else "no probe yet"
-    logs = container.logs(tail=LOG_LINES).decode(errors="replace")
-    health = state.get("Health", {}).get("Status", "no health check")
-    return f"{state['Status']}, {health}, restarts {container.attrs['RestartCount']}\n{last_probe}\n{logs}"
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """What became of each obligation, and how to get at a stack that was kept."""
+    if (results := config.stash.get(RESULTS, None)) is not None and (lines := render_report(results)):
+        terminalreporter.section("obligations of the live stack")
+        terminalreporter.write_line("\n".join(lines))
+    if (command := config.stash.get(KEPT, None)) is not None:
+        terminalreporter.section("the stack was kept")
+        terminalreporter.write_line(f"to remove it: {command}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Cover every agent, database and service of the catalogs without naming them in a test."""
+    """Cover every agent, database, role and service of the catalogs without naming them in a test."""
     catalogs = load_catalogs(ROOT)
-    services = ["redis", "postgres", *(f"{name}-agent" for name in catalogs.agents)]
     for argument, values in (
         ("agent_name", list(catalogs.agents)),
         ("database_name", list(catalogs.databases)),
-        ("service_name", services),
+        ("role_name", [name for name, agent in catalogs.agents.items() if agent.postgres]),
+        ("service_name", list(live.service_names(catalogs))),
     ):
         if argument in metafunc.fixturenames:
             metafunc.parametrize(argument, values)

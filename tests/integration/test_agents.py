@@ -11,6 +11,8 @@ import pytest
 
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 TIMEOUT_SECONDS = 60
 
 PAGE = """<!doctype html><html lang="en"><title>Owls</title><body>

@@ -14,13 +14,18 @@ import pytest
 import redis
 
 from autobot_ops.adapters.redis_server import dialer
+from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.ports import Dialer
 from autobot_ops.settings import load_settings
 from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack, run_inv
+from tests.integration.redis_contents import assert_same, read_contents
+
+pytestmark = pytest.mark.usefixtures("own_stack")
 
 FAR = 4_000_000_000_000
 SESSIONS, TESTING = 6, 15
+TYPES = {b"string", b"hash", b"list", b"set", b"zset", b"stream"}
 PREFIX = b"session:integration:"
 
 
@@ -114,16 +119,22 @@ def groups(client: redis.Redis, key: bytes) -> list[tuple[Any, ...]]:
     return [(each["name"], each["pending"], each["last-delivered-id"]) for each in client.xinfo_groups(key)]
 
 
+@pytest.mark.obligation(24)
 def test_backup_wipe_restore_is_exact_and_leaves_the_others_alone(
     stack: Stack, operator: Dialer, backups: Backups, conversation: str
 ) -> None:
-    with operator(SESSIONS) as client, operator(TESTING) as testing:
-        before = contents(client)
+    with operator(SESSIONS) as client:
+        before, everything_before = contents(client), read_contents(stack.project)
         assert len(before) == 7
+        assert {kind for _, kind, _ in before.values()} == TYPES
         client.flushdb()
         backups.inv("restore", "--database", "sessions", "--yes")
+        everything_after = read_contents(stack.project)
+        # What was wiped is kept for an undo, and the ledger of restores says so: above the catalog's numbers.
+        own = {number: held for number, held in everything_after.items() if number <= LAST_CATALOG_NUMBER}
+        assert_same(everything_before, own)
+        assert b"test:integration" in own[TESTING]
         assert contents(client) == before
-        assert testing.get("test:integration") == b"never archived"
         found = httpx.get(stack.url("chat", f"/chat/conversations/{conversation}"), timeout=30)
         assert found.json()["title"] == "kept"
         backups.inv("restore.undo", "sessions", "--yes")
@@ -135,6 +146,7 @@ def test_backup_wipe_restore_is_exact_and_leaves_the_others_alone(
     assert set(restarts.values()) == {0}
 
 
+@pytest.mark.obligation(24)
 def test_every_tier_is_archived_and_testing_never(stack: Stack, backups: Backups) -> None:
     found = {each["tier"]: each for each in backups.listed()}
     assert set(found) == {"critical", "important", "optional"}
@@ -151,10 +163,9 @@ def test_archives_survive_a_restore_drill(stack: Stack, backups: Backups) -> Non
     assert all(each["deep"] and not each["failure"] for each in results)
 
 
+@pytest.mark.obligation(24)
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "edited manifest"])
-def test_a_damaged_archive_is_refused_before_any_write(
-    stack: Stack, operator: Dialer, backups: Backups, damage: str
-) -> None:
+def test_a_damaged_archive_is_refused_before_any_write(stack: Stack, backups: Backups, damage: str) -> None:
     (folder,) = (backups.folder / stack.project).glob("*-critical")
     part = folder / "databases/sessions.rdb.zst.age"
     content = part.read_bytes()
@@ -165,16 +176,11 @@ def test_a_damaged_archive_is_refused_before_any_write(
     else:
         manifest = folder / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"number": 6', '"number": 7'))
-    with operator(SESSIONS) as client:
-        before = contents(client)
-        refused = backups.inv(
-            "restore", "--database", "sessions", "--from", folder.name, "--yes", check=False
-        )
-        assert refused.returncode == 5, refused.stderr
-        assert folder.name in refused.stderr
-        assert contents(client) == before
-    with operator(16) as staging:
-        assert staging.dbsize() == 0
+    before = read_contents(stack.project)
+    refused = backups.inv("restore", "--database", "sessions", "--from", folder.name, "--yes", check=False)
+    assert refused.returncode == 5, refused.stderr
+    assert folder.name in refused.stderr
+    assert_same(before, read_contents(stack.project))
 
 
 def test_what_was_done_is_in_the_history(stack: Stack, backups: Backups) -> None:

@@ -20,20 +20,20 @@ EDITED = ("config/redis-databases.yaml", "config/agents.yaml", "docker/env/redis
 
 
 @pytest.fixture
-def dial(stack: Stack, root: Path) -> Dial:
+def dial(own_stack: Stack, root: Path) -> Dial:
     """Connects to the stack's Redis as one of its users, in one database."""
-    opened = open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project}))
+    opened = open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": own_stack.project}))
     return lambda user, number: dialer(opened, user)(number)
 
 
 @pytest.fixture
-def catalogs_restored(stack: Stack, root: Path) -> Iterator[None]:
+def catalogs_restored(own_stack: Stack, root: Path) -> Iterator[None]:
     """Put the catalogs back, and in force, whatever a test did to them."""
     before = {name: (root / name).read_bytes() for name in EDITED}
     yield
     for name, content in before.items():
         (root / name).write_bytes(content)
-    stack.inv("database.reload")
+    own_stack.inv("database.reload")
 
 
 def test_list_shows_keys_and_connections_of_every_database(stack: Stack, dial: Dial) -> None:

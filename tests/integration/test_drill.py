@@ -20,6 +20,8 @@ from autobot_ops.stack.archives import deep_checks
 from tests import rdb_bytes
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 KEYS = 1000
 HOLDER = """
 import io, signal, sys

@@ -22,6 +22,8 @@ from autobot_ops.stack.inside import runner_inside
 from autobot_ops.stack.postgres_restore import open_restore, replace_database, undo_replacement
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 SMALL_DISK = "size=225m,uid=10003,gid=10003,mode=0700"
 SECRETS = ("postgres_superuser_password", "postgres_knowledge_password", "postgres_server_certificate")
 NOTHING_TOO_MUCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'autobot_%'"

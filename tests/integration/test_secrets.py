@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import httpx
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from autobot_ops.adapters.containers import service_address
 from autobot_ops.adapters.redis_server import Endpoint, logs_in
@@ -18,6 +20,8 @@ from autobot_ops.backup.key_file import KEY_FILE
 from autobot_ops.isolation import tls_files
 from tests.integration.conftest import Stack
 from tests.integration.load import Load, steady_load
+
+pytestmark = pytest.mark.usefixtures("own_stack")
 
 PER_SECOND = 40.0
 OVERLAP_SECONDS = 5
@@ -159,7 +163,9 @@ def test_an_unknown_service_is_answered_with_the_nearest(stack: Stack) -> None:
 
 def test_redis_speaks_no_plain_text_on_the_network(stack: Stack) -> None:
     server = redis_endpoint(stack)
-    with redis.Redis(host=server.host, port=server.port) as plain, pytest.raises(redis.ConnectionError):
+    once = Retry(NoBackoff(), 0)
+    plain = redis.Redis(host=server.host, port=server.port, retry=once)
+    with plain, pytest.raises(redis.ConnectionError):
         plain.ping()
 
 

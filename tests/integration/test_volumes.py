@@ -16,6 +16,8 @@ from autobot_ops.stack import stack as stack_module
 from autobot_ops.stack.volumes import data_volume
 from tests.integration.conftest import Stack
 
+pytestmark = pytest.mark.usefixtures("own_stack")
+
 READY_SECONDS = 120
 
 

@@ -12,7 +12,13 @@ from typing import Any
 import pytest
 
 from autobot_ops.stack.image_graph import AGENTS, IMAGES, Image
-from autobot_ops.stack.requirements import LAYERS, pinned_names, requirements_are_stale
+from autobot_ops.stack.requirements import (
+    AUDIT_FILE,
+    LAYERS,
+    TOOLS_FILE,
+    pinned_names,
+    requirements_are_stale,
+)
 
 BUILD_CONTEXTS = {"wheels"}
 """Contexts that are no images."""
@@ -139,7 +145,7 @@ def test_the_parents_of_layers_and_images_agree() -> None:
 
 
 def test_requirements_name_no_index_and_no_gpu_package(root: Path) -> None:
-    for file in [*(root / layer.file for layer in LAYERS), root / "requirements.txt"]:
+    for file in [*(root / layer.file for layer in LAYERS), root / TOOLS_FILE, root / AUDIT_FILE]:
         text = file.read_text()
         assert not re.search(r"https?://|--(extra-)?index-url|--find-links", text), file.name
         assert not {name for name in pinned_names(text) if re.match(r"nvidia|triton|cuda", name)}, file.name

@@ -8,6 +8,10 @@ import subprocess
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
+
+# For `nox -s mutation`, which runs tests some thousand times: the same few examples every time.
+settings.register_profile("mutation", max_examples=25, derandomize=True, deadline=None)
 
 
 @pytest.fixture(autouse=True)

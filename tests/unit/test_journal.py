@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import re
+import resource
+import signal
 import stat
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -165,3 +171,66 @@ def test_no_garbage_stops_reading(garbage: list[bytes]) -> None:
     operations, unreadable = parse_journal([*lines, good])
     assert [each.verb for each in operations] == ["up"]
     assert unreadable == len([line for line in lines if line])
+
+
+def test_moments_are_in_utc_to_the_millisecond(journal: Journal) -> None:
+    with operation(journal, "backup"):
+        pass
+    lines = [json.loads(line) for line in journal.path.read_text().splitlines()]
+    for line in lines:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["at"])
+        age = datetime.now(UTC) - datetime.fromisoformat(line["at"])
+        assert timedelta(0) <= age + timedelta(milliseconds=1) < timedelta(minutes=5)
+
+
+def test_a_fact_of_any_kind_is_written(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path / "state" / "of" / "nobody")
+    journal.append({"path": tmp_path})
+    assert json.loads(journal.path.read_text()) == {"path": str(tmp_path)}
+
+
+def test_an_address_loses_its_password_and_nothing_else(journal: Journal) -> None:
+    with operation(journal, "migrate.run", source="redis://user:secret@host:1/0 and more"):
+        pass
+    assert read(journal)[0].facts == {"source": "redis://…@host:1/0 and more"}
+
+
+@pytest.mark.parametrize("size", [LONGEST_TEXT, LONGEST_TEXT + 1])
+def test_only_what_is_too_long_is_shortened(journal: Journal, size: int) -> None:
+    with operation(journal, "x", text="y" * size):
+        pass
+    text = read(journal)[0].facts["text"]
+    assert text == "y" * LONGEST_TEXT + "…" * (size > LONGEST_TEXT)
+
+
+def test_whole_lines_follow_each_other_without_a_gap(journal: Journal) -> None:
+    journal.append({"a": 1})
+    journal.append({"b": 2})
+    assert journal.path.read_bytes() == b'{"a": 1}\n{"b": 2}\n'
+
+
+def test_a_line_that_does_not_fit_is_taken_back(tmp_path: Path) -> None:
+    """The limit of a file's size stands for a full disk: a write takes what fits."""
+    said: list[str] = []
+    journal = open_journal(tmp_path, said.append)
+    journal.append({"a": 1})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
+    try:
+        journal.append({"b": "x" * 100})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert journal.path.read_bytes() == b'{"a": 1}\n'
+    assert said == [f"the journal {journal.path} can't be written: {os.strerror(errno.ENOSPC)}"]
+
+
+def test_a_link_in_the_journals_place_is_not_followed(tmp_path: Path) -> None:
+    said: list[str] = []
+    journal = open_journal(tmp_path, said.append)
+    (tmp_path / "elsewhere").write_text("")
+    journal.path.symlink_to(tmp_path / "elsewhere")
+    journal.append({"a": 1})
+    assert (tmp_path / "elsewhere").read_text() == ""
+    assert len(said) == 1

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autobot_ops.catalog.patterns import literal_prefix, patterns_overlap
+from autobot_ops.catalog.patterns import STAR, literal_prefix, parse_pattern, patterns_overlap
+from autobot_ops.catalog.routing import compile_pattern
 
 
 @pytest.mark.parametrize(
@@ -61,6 +62,35 @@ def test_patterns_without_a_common_key_do_not_overlap(one: str, other: str) -> N
     if patterns_overlap(one, other):
         first, second = as_regular_expression(one), as_regular_expression(other)
         assert any(first.fullmatch(key) and second.fullmatch(key) for key in ALL_SHORT_KEYS)
+
+
+class_patterns = st.text(alphabet="ab[]^-\\*?", max_size=7)
+
+
+@given(class_patterns, st.text(alphabet="ab[]^-\\*?", max_size=3))
+def test_a_pattern_overlaps_with_the_keys_that_it_matches(pattern: str, key: str) -> None:
+    alone = "".join(f"\\{character}" for character in key)
+    assert patterns_overlap(pattern, alone) is bool(compile_pattern(pattern).fullmatch(key.encode()))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "characters"),
+    [
+        ("[abc]", "abc"), ("[a-c]", "abc"), ("[c-a]", "abc"), ("[a-cx]", "abcx"), ("[xa-c]", "xabc"),
+        ("[a-", "a-"), ("[a-]", "]^_`a"), (r"[\]a]", "]a"), (r"[\--a]", "-a"), ("[a\\", "a\\"), ("[]", ""),
+        ("[a-c-e]", "abc-e"), ("[ab", "ab"),
+    ],
+)  # fmt: skip
+def test_a_class_has_the_characters_that_redis_gives_it(pattern: str, characters: str) -> None:
+    assert parse_pattern(pattern) == [(False, frozenset(characters))]
+    if len(pattern) > 2:
+        assert parse_pattern(pattern.replace("[", "[^", 1)) == [(True, frozenset(characters))]
+
+
+def test_what_follows_a_class_is_read_on() -> None:
+    assert parse_pattern("[a-c]d") == [(False, frozenset("abc")), (False, frozenset("d"))]
+    assert parse_pattern("x[^a]*") == [(False, frozenset("x")), (True, frozenset("a")), STAR]
+    assert parse_pattern("ä") == [(False, frozenset("Ã")), (False, frozenset("¤"))]
 
 
 @pytest.mark.parametrize(

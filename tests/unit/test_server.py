@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+import redis
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
@@ -15,6 +16,14 @@ from src.agents.server import create_app
 from src.agents.settings import AgentSettings
 
 LIMIT = 2048
+REDIS_ERRORS: dict[str, redis.RedisError] = {
+    "away": redis.ConnectionError("connection refused"),
+    "full": redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
+    "disk": redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+    "pipeline": redis.ResponseError(
+        "Command # 1 (SET x 1) of pipeline caused error: ('MISCONF Errors writing to the AOF file: …',)"
+    ),
+}
 
 
 class Text(BaseModel):
@@ -32,6 +41,10 @@ class EchoAgent(Agent):
         @router.get("/bug")
         async def bug() -> None:
             raise ZeroDivisionError("secret detail")
+
+        @router.get("/redis/{error}")
+        async def redis_error(error: str) -> None:
+            raise REDIS_ERRORS[error]
 
         return router
 
@@ -183,3 +196,17 @@ async def test_the_description_of_the_interface_stays_on(client: httpx.AsyncClie
     document = (await client.get("/openapi.json")).json()
     assert {"/echo", "/livez", "/readyz", "/metrics", "/health/chat"} <= set(document["paths"])
     assert document["info"]["version"] == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [("away", "can't be reached"), ("full", "is full"), ("disk", "can't save"), ("pipeline", "can't save")],
+)
+async def test_a_redis_that_refuses_is_told_from_one_that_is_away(
+    client: httpx.AsyncClient, error: str, words: str
+) -> None:
+    response = await client.get(f"/echo/redis/{error}")
+    assert response.status_code == 503
+    assert response.headers["retry-after"]
+    assert response.headers["content-type"] == "application/problem+json"
+    assert words in response.json()["detail"]

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from autobot_ops.catalog import load_catalogs
 from autobot_ops.catalog.routing import Router
 from autobot_ops.migration.errors import InvalidRoute
-from autobot_ops.migration.routes import Routes, make_routes, parse_route, parse_rules
+from autobot_ops.migration.routes import Routes, make_routes, parse_route, parse_rules, read_rules
 
 CATALOGS = load_catalogs(Path(__file__).parents[3])
 ROUTES = make_routes(CATALOGS.databases)
+HINT = "Write it as PATTERN=DATABASE, such as --route 'old:*=knowledge'."
 
 letters = st.text(alphabet="ab:", max_size=4)
 pieces = st.one_of(letters, st.sampled_from(["*", "?", "[ab]", "[^a]", "[", "\\*", "\\", "ä", "."]))
@@ -72,12 +73,14 @@ def test_pinned_prefixes_stay_whatever_claims_them() -> None:
     routes = make_routes(CATALOGS.databases, [("doc:special*", "models")], pinned=["doc:special*x"])
     assert routed(routes, b"doc:special*x:1") == "main"
     assert routed(routes, b"doc:special:1") == "models"
+    assert routed(routes, b"doc:special and x:1") == "models"
 
 
 @pytest.mark.parametrize("text", ["", "x", "=knowledge", "x=", "x= "])
 def test_refuses_what_is_no_route(text: str) -> None:
-    with pytest.raises(InvalidRoute):
+    with pytest.raises(InvalidRoute, match=f"^'{text}' is no route$") as caught:
         parse_route(text)
+    assert caught.value.hint == HINT
 
 
 def test_a_pattern_may_hold_an_equals_sign() -> None:
@@ -85,6 +88,26 @@ def test_a_pattern_may_hold_an_equals_sign() -> None:
 
 
 def test_rules_name_the_line_that_is_none() -> None:
-    assert parse_rules("# old\n\nx:*=models\n", "f") == [("x:*", "models")]
-    with pytest.raises(InvalidRoute, match="f:2"):
+    assert parse_rules("# old\n\n  # older\nx:*=models\n", "f") == [("x:*", "models")]
+    with pytest.raises(InvalidRoute, match="f:2: 'nothing' is no route") as caught:
         parse_rules("x:*=models\nnothing\n", "f")
+    assert caught.value.hint == HINT
+
+
+def test_reads_rules_of_a_file(tmp_path: Path) -> None:
+    rules = tmp_path / "rules"
+    rules.write_text("ä:*=models\nnothing\n", encoding="utf-8")
+    with pytest.raises(InvalidRoute, match=f"^{rules}:2: "):
+        read_rules(str(rules))
+    rules.write_text("ä:*=models\n", encoding="utf-8")
+    assert read_rules(str(rules)) == [("ä:*", "models")]
+
+
+@pytest.mark.parametrize("content", [None, b"\xff=models\n"], ids=["missing", "no text"])
+def test_rules_that_cannot_be_read_are_named(tmp_path: Path, content: bytes | None) -> None:
+    rules = tmp_path / "rules"
+    if content is not None:
+        rules.write_bytes(content)
+    with pytest.raises(InvalidRoute, match=f"^can't read the rules {rules}: .+") as caught:
+        read_rules(str(rules))
+    assert caught.value.hint == "A line is PATTERN=DATABASE."

@@ -9,7 +9,7 @@ import pytest
 from autobot_ops.rdb.errors import DamagedRdb, UnsupportedRdb
 from autobot_ops.rdb.layout import DIALECTS, REDIS, Dialect
 from autobot_ops.rdb.reader import Reader
-from autobot_ops.rdb.splitter import Splitter
+from autobot_ops.rdb.splitter import RdbWriter, Splitter
 from tests import rdb_bytes as b
 from tests.unit.rdb.samples import every_type
 
@@ -124,3 +124,24 @@ def test_a_database_that_comes_in_two_parts_stays_one_file() -> None:
     first, second, third = (b.entry(b"key%d" % number, 0, b.raw(b"value")) for number in range(3))
     _, files = split(b.rdb(b.select(1), first, b.select(2), second, b.select(1), third))
     assert [each[1] for each in contents(files[1])] == [b"key0", b"key2"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 63, 64, 65, 300, 20_000])
+def test_a_field_of_any_length_is_written_as_it_can_be_read(size: int) -> None:
+    output, fields = BytesIO(), {b"redis-ver": b"7" * size}
+    RdbWriter(output, b"REDIS0012", fields).finish()
+    reader = Reader(BytesIO(output.getvalue()))
+    assert list(reader) == []
+    assert reader.fields == fields
+
+
+def test_a_database_without_keys_gets_a_valid_file_too() -> None:
+    data, _ = every_type()
+    splitter, _ = split(data)
+    output = BytesIO()
+    splitter.add_empty(9, output)
+    assert contents(output.getvalue()) == []
+    reader = Reader(BytesIO(output.getvalue()))
+    list(reader)
+    assert reader.fields[b"redis-ver"] == b"7.0.15"
+    assert splitter.writers[9].size == len(output.getvalue())

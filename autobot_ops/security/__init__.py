@@ -1,0 +1,1 @@
+"""Runtime security: S01 to S32, judged from what was seen of a running stack."""

@@ -1,0 +1,107 @@
+"""Apply, run the tests that must fail, mend, run them again: one sabotage after the other on one stack.
+
+Tests run in a process of their own, as they would for a person, on the stack that the runner made.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+from tests.conftest import ROOT
+from tests.integration.live import Stack
+from tests.sabotage.model import Sabotage
+
+Say = Callable[[str], None]
+
+TESTS_FAILED = 1
+SECONDS = 600
+COLUMNS = ("obligation", "sabotage", "caught by", "passes when mended")
+
+
+class TestsDidNotRun(RuntimeError):
+    """pytest neither passed nor failed: no test of the obligation was found, or the command is wrong."""
+
+    __test__ = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the tests of one obligation said to one sabotage."""
+
+    obligation: int
+    what: str
+    caught_by: tuple[str, ...]
+    still_failing: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the sabotage was noticed, and nothing but the sabotage."""
+        return bool(self.caught_by) and not self.still_failing
+
+    @property
+    def cells(self) -> tuple[str, str, str, str]:
+        """The verdict as a line of the table."""
+        if not self.caught_by:
+            caught = "**nobody**"
+        else:
+            others = len(self.caught_by) - 1
+            caught = f"`{self.caught_by[0]}`" + (f" and {others} more" if others else "")
+        mended = "yes" if not self.still_failing else f"**no**: `{self.still_failing[0]}`"
+        return (str(self.obligation), self.what, caught, mended)
+
+
+def try_all(stack: Stack, sabotages: Iterable[Sabotage], say: Say) -> list[Verdict]:
+    """The verdicts, in order. What was applied is mended before anything is raised."""
+    return [verdict for sabotage in sabotages for verdict in _try(stack, sabotage, say)]
+
+
+def _try(stack: Stack, sabotage: Sabotage, say: Say) -> list[Verdict]:
+    say(sabotage.what)
+    caught: dict[int, tuple[str, ...]] = {}
+    try:
+        sabotage.apply(stack)
+        for number in sabotage.obligations:
+            caught[number] = failing_tests(stack, number, sabotage.only)
+    finally:
+        sabotage.mend(stack)
+    verdicts = [
+        Verdict(number, sabotage.what, caught[number], failing_tests(stack, number, sabotage.only))
+        for number in sabotage.obligations
+    ]
+    for verdict in verdicts:
+        say(f"  {verdict.obligation}: {'caught and mended' if verdict.holds else 'NOT AS IT SHOULD BE'}")
+    return verdicts
+
+
+def failing_tests(stack: Stack, number: int, only: str) -> tuple[str, ...]:
+    """Names of an obligation's tests that fail on the stack as it is now. Raises TestsDidNotRun."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "pytest", "tests/integration", "-q", "--tb=short"),
+                *("--reuse", stack.project, "--obligation", str(number), f"--junitxml={report}"),
+                *(("-k", only) if only else ()),
+            ],
+            cwd=ROOT, capture_output=True, text=True, check=False, timeout=SECONDS,
+        )  # fmt: skip
+        if done.returncode not in {0, TESTS_FAILED}:
+            raise TestsDidNotRun(f"obligation {number}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return parse_report(report.read_text(encoding="utf-8"))
+
+
+def parse_report(document: str) -> tuple[str, ...]:
+    """Names of the tests in a JUnit document that failed, in their body or in a fixture."""
+    cases = ElementTree.fromstring(document).iter("testcase")  # noqa: S314 - pytest wrote it just now
+    names = [
+        case.attrib["name"]
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
+    return tuple(dict.fromkeys(names))
