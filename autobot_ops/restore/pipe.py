@@ -10,6 +10,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -70,7 +71,16 @@ class CommandPipe:
         self.close()
 
     def close(self) -> None:
-        """Hang up; what isn't answered yet may or may not be done."""
+        """Hang up; what isn't answered yet may or may not be done, but nothing of it will be done later.
+
+        A server goes on with what it has received of a closed connection: whoever clears up behind an
+        interrupted load would clear up too early. So its own end is waited for, CONNECT_SECONDS at most.
+        """
+        with suppress(OSError):
+            self._connection.settimeout(CONNECT_SECONDS)
+            self._connection.shutdown(socket.SHUT_WR)
+            while self._connection.recv(_RECEIVED_BYTES):
+                pass
         self._connection.close()
         self._other.close()
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
 from io import BytesIO
 
 import pytest
+import redis
 
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.restore.errors import LoadRefused
 from autobot_ops.restore.loading import WHOLE_BYTES, Loaded, load, load_whole
-from autobot_ops.restore.pace import Pace
+from autobot_ops.restore.pace import MOST_BYTES, Pace
 from autobot_ops.restore.pipe import CommandPipe
 from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import contents
@@ -80,3 +83,32 @@ def test_a_refused_key_is_named_as_an_error(start_server: StartServer) -> None:
     load_file(server, file)
     with pytest.raises(LoadRefused, match="BUSYKEY"):
         load_file(server, file)
+
+
+def test_nothing_is_written_after_hanging_up(start_server: StartServer) -> None:
+    """What clears up behind an interrupted load finds all that it wrote, also where a server is slow."""
+    server = start_server(*DATABASES)
+    process = server.process
+    assert process is not None
+    pipe = CommandPipe(Endpoint("127.0.0.1", server.port), STAGING, Pace(MOST_BYTES, adaptive=False))
+    with server.client(STAGING) as client:
+        assert client.ping()
+        process.send_signal(signal.SIGSTOP)
+        for number in range(1500):
+            pipe.send(("SET", number, b"x" * 100))
+        going_on = threading.Timer(0.3, process.send_signal, (signal.SIGCONT,))
+        going_on.start()
+        pipe.close()
+        client.flushdb()
+        going_on.join()
+        assert wait_until_gone(client, connections=1)
+        assert client.dbsize() == 0
+
+
+def wait_until_gone(client: redis.Redis, connections: int) -> bool:
+    """Whether the server has forgotten all but so many connections, within some seconds."""
+    deadline = time.monotonic() + 10
+    while len(client.client_list()) > connections:
+        if time.monotonic() > deadline:
+            return False
+    return True
