@@ -113,7 +113,7 @@ def main(sizes: tuple[int, ...] = SIZES, rounds: int = 3) -> None:
             arms = [arm(name, folder, data) for name in (FEW_ARMS if large else ARMS)]
             rows += measure(arms, rounds=1 if large else rounds, warmup=0)
     report = Report(
-        name="migrate",
+        name="migrate" if len(sizes) > 1 else f"migrate-{sizes[0]}",
         data=f"inv demo.seed --big: {', '.join(f'{size:,}' for size in sizes)} keys, and four huge ones",
         rows=rows,
         versions=installed("redis", "hiredis", "zstandard"),
