@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from pathlib import Path
 
 import pytest
@@ -31,14 +30,10 @@ def test_without_docker_up_says_how_to_get_it(stack: Stack, tmp_path: Path) -> N
 
 
 def test_a_taken_port_is_named_before_anything_starts(stack: Stack, tmp_path: Path) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        offset = port - stack.catalogs.agent("chat").port
-        project = f"{stack.project}-port"
-        other = {"AUTOBOT_PROJECT": project, "AUTOBOT_PORT_OFFSET": str(offset)}
-        done = stack.inv("up", check=False, **other, AUTOBOT_STATE_DIR=str(tmp_path))
+    """The ports of this stack are taken, for another one."""
+    port = stack.catalogs.agent("chat").port + stack.port_offset
+    project = f"{stack.project}-port"
+    done = stack.inv("up", check=False, AUTOBOT_PROJECT=project, AUTOBOT_STATE_DIR=str(tmp_path))
     assert done.returncode == 4
     assert_clean_error(done.stderr, f"port {port}", "AUTOBOT_PORT_OFFSET")
     label = f"com.docker.compose.project={project}"
