@@ -64,6 +64,8 @@ class ChatWriter(AgentWriter):
     def missing(self, acknowledged: Sequence[str]) -> list[str]:
         """Also what is there in another order than it was acknowledged in."""
         answer = self.get(f"/chat/conversations/{self.conversation}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return list(acknowledged)
         answer.raise_for_status()
         return missing_in_order(acknowledged, [row["content"] for row in answer.json()["messages"]])
 

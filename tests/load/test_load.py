@@ -6,12 +6,11 @@ from tests.load.conftest import Measured
 from tests.load.memory import MIB, slope
 from tests.load.traffic import percentile
 
-# Allocators and caches of a young process still settle: a minute and a half shows a leak of a tenth of a
-# percent of an agent's limit in each second, fifteen minutes (`--seconds 900`) a smaller one.
+# What a minute and a half can tell from noise. `--seconds 900` tells less than a tenth of it.
 MOST_GROWTH_MIB_PER_MINUTE = 8.0
 LEAST_ANSWERED = 0.98
-# An obligation, not a benchmark: what the table shows is far below on a machine that does nothing else.
-MOST_P99_SECONDS = 15.0
+# Nobody gives up: a bound for a machine that does other things too. The figures are in the table.
+MOST_P99_SECONDS = 30.0
 
 
 def test_no_request_fails(measured: Measured) -> None:
