@@ -74,7 +74,8 @@ def make_data(folder: Path, keys: int) -> Path:
     path = folder / f"{keys}.rdb"
     if not path.exists():
         with tempfile.TemporaryDirectory(dir=folder) as place, server(Path(place)) as port:
-            client = redis.Redis(port=port)
+            # SAVE of five million keys takes longer than the client's patience.
+            client = redis.Redis(port=port, socket_timeout=None)
             now = time.time_ns() // 1_000_000
             write_commands(client, legacy_commands(keys, now=now, big=True), lambda _: None)
             client.save()
