@@ -25,8 +25,7 @@ from tests.verification import record
 
 DEFAULT_SECONDS = 90
 MOST_SECONDS = 900
-# The first requests make threads, caches and connections; the model of rag grows for a minute.
-WARM_UP_SECONDS = 60.0
+WARM_UP_SECONDS = 20.0
 
 
 @dataclass(frozen=True)

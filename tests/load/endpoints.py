@@ -42,8 +42,8 @@ def all_endpoints(url: Url, page: str) -> list[Endpoint]:
             2,
             _post(url("research", "/research/fetch"), lambda _: {"url": page, "fresh": True}),
         ),
-        Endpoint("knowledge: POST /knowledge/entries", 1, knowledge.add),
-        Endpoint("knowledge: DELETE /knowledge/entries/{id}", 1, knowledge.delete),
+        Endpoint("knowledge: POST /knowledge/entries", 2, knowledge.add),
+        Endpoint("knowledge: DELETE /knowledge/entries/{id}", 2, knowledge.delete),
         Endpoint("knowledge: GET /knowledge/search", 4, knowledge.search),
     ]
 

@@ -6,11 +6,12 @@ from tests.load.conftest import Measured
 from tests.load.memory import MIB, slope
 from tests.load.traffic import percentile
 
-# What a minute and a half can tell from noise. `--seconds 900` tells less than a tenth of it.
-MOST_GROWTH_MIB_PER_MINUTE = 8.0
+# Growth that would fill the smallest container's limit in more than two hours counts as none: allocators and
+# caches of a young process still settle.
+MOST_GROWTH_MIB_PER_MINUTE = 4.0
 LEAST_ANSWERED = 0.98
-# Nobody gives up: a bound for a machine that does other things too. The figures are in the table.
-MOST_P99_SECONDS = 30.0
+# An obligation, not a benchmark: what the table shows is far below on a machine that does nothing else.
+MOST_P99_SECONDS = 5.0
 
 
 def test_no_request_fails(measured: Measured) -> None:
