@@ -9,9 +9,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
+
+import docker.errors
 
 from tests.conftest import ROOT
 from tests.integration.live import Stack
@@ -21,6 +24,8 @@ Say = Callable[[str], None]
 
 TESTS_FAILED = 1
 SECONDS = 600
+NOT_APPLIED = (LookupError, RuntimeError, AssertionError, docker.errors.APIError)
+"""What an act raises where a text isn't there any more, or a program that spoils the stack fails."""
 COLUMNS = ("obligation", "sabotage", "caught by", "passes when mended")
 
 
@@ -38,6 +43,8 @@ class Verdict:
     what: str
     caught_by: tuple[str, ...]
     still_failing: tuple[str, ...]
+    not_applied: str = ""
+    """Why the stack could not be spoilt, if so."""
 
     @property
     def holds(self) -> bool:
@@ -47,7 +54,9 @@ class Verdict:
     @property
     def cells(self) -> tuple[str, str, str, str]:
         """The verdict as a line of the table."""
-        if not self.caught_by:
+        if self.not_applied:
+            caught = f"**not applied**: {self.not_applied}"
+        elif not self.caught_by:
             caught = "**nobody**"
         else:
             others = len(self.caught_by) - 1
@@ -64,14 +73,27 @@ def try_all(stack: Stack, sabotages: Iterable[Sabotage], say: Say) -> list[Verdi
 def _try(stack: Stack, sabotage: Sabotage, say: Say) -> list[Verdict]:
     say(sabotage.what)
     caught: dict[int, tuple[str, ...]] = {}
+    not_applied = ""
     try:
         sabotage.apply(stack)
-        for number in sabotage.obligations:
+    except NOT_APPLIED as error:
+        # One that fits the sources no more is a row of the table, not the end of the others.
+        not_applied = f"{type(error).__name__}: {error}".splitlines()[0]
+    try:
+        for number in () if not_applied else sabotage.obligations:
             caught[number] = failing_tests(stack, number, sabotage.only)
     finally:
-        sabotage.mend(stack)
+        # An edit that was never made can't be unmade either; the tests below say whether all is well.
+        with suppress(*NOT_APPLIED) if not_applied else nullcontext():
+            sabotage.mend(stack)
     verdicts = [
-        Verdict(number, sabotage.what, caught[number], failing_tests(stack, number, sabotage.only))
+        Verdict(
+            number,
+            sabotage.what,
+            caught.get(number, ()),
+            failing_tests(stack, number, sabotage.only),
+            not_applied,
+        )
         for number in sabotage.obligations
     ]
     for verdict in verdicts:
@@ -97,11 +119,8 @@ def failing_tests(stack: Stack, number: int, only: str) -> tuple[str, ...]:
 
 
 def parse_report(document: str) -> tuple[str, ...]:
-    """Names of the tests in a JUnit document that failed, in their body or in a fixture."""
-    cases = ElementTree.fromstring(document).iter("testcase")  # noqa: S314 - pytest wrote it just now
-    names = [
-        case.attrib["name"]
-        for case in cases
-        if case.find("failure") is not None or case.find("error") is not None
-    ]
-    return tuple(dict.fromkeys(names))
+    """Names of the tests in a JUnit document that failed, those that failed in a fixture last."""
+    cases = list(ElementTree.fromstring(document).iter("testcase"))  # noqa: S314 - pytest wrote it just now
+    failed = dict.fromkeys(case.attrib["name"] for case in cases if case.find("failure") is not None)
+    unready = dict.fromkeys(case.attrib["name"] for case in cases if case.find("error") is not None)
+    return (*failed, *(f"set-up of {name}" for name in unready if name not in failed))

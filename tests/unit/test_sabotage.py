@@ -18,8 +18,14 @@ REPORT = """<?xml version="1.0" encoding="utf-8"?>
 </testsuite></testsuites>"""
 
 
+def test_one_that_could_not_be_applied_does_not_hold_and_says_why() -> None:
+    verdict = Verdict(7, "a wrong number", (), (), not_applied="LookupError: nothing to replace")
+    assert not verdict.holds
+    assert verdict.cells[2] == "**not applied**: LookupError: nothing to replace"
+
+
 def test_a_test_that_fails_or_has_no_fixture_counts_once() -> None:
-    assert parse_report(REPORT) == ("test_fails[chat]", "test_has_no_fixture")
+    assert parse_report(REPORT) == ("test_fails[chat]", "set-up of test_has_no_fixture")
 
 
 @pytest.mark.parametrize(
