@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, task, verb
 
 DEFAULT_KEYS = 10_000
 
