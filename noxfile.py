@@ -85,7 +85,7 @@ def install_test_servers(session: nox.Session) -> None:
 
 @nox.session
 def component(session: nox.Session) -> None:
-    """Tests against real servers: Redis, PostgreSQL, Chromium as processes, and a small stack of containers."""
+    """Tests against real Redis, PostgreSQL and Chromium processes, and a small stack of containers."""
     install_test_servers(session)
     pytest(session, "component", "-q", *SIDE_BY_SIDE)
 
