@@ -46,8 +46,8 @@ class HashingEncoder:
         for row, text in zip(rows, texts, strict=True):
             for word in WORD.findall(text.lower()):
                 row[int.from_bytes(hashlib.sha256(word.encode()).digest()[:4]) % DIMENSIONS] += 1
-        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-        return rows / np.maximum(lengths, 1e-9).astype(np.float32)
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+        return rows
 
 
 class WordCounter:

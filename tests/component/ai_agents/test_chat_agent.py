@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+import redis
 import yaml
 
 from tests.component.agent_process import AgentProcess
@@ -111,6 +112,23 @@ def test_keeps_them_in_sessions_only_for_a_day_and_for_no_other_eye(
         with server.operator(number) as other:
             assert not any(begun["id"] in str(key) for key in other.keys("*"))
     assert server.operator().acl_log() == []
+
+
+def test_a_value_from_another_conversation_does_not_open_and_the_caller_learns_nothing_of_it(
+    chat: AgentProcess, server: RedisProcess
+) -> None:
+    first, second = begin(chat, title="first"), begin(chat, title="second")
+    with redis.Redis(
+        port=server.port, db=SESSIONS, username="operator", password=server.passwords["operator"]
+    ) as sessions:
+        title = sessions.hget(f"chat:conversation:{first['id']}", "title")
+        assert isinstance(title, bytes)
+        sessions.hset(f"chat:conversation:{second['id']}", "title", title)
+    answer = chat.get(f"/chat/conversations/{second['id']}")
+    assert_problem(answer, 500, "can't be opened")
+    assert "title" not in answer.json()["detail"]
+    assert read(chat, first)["title"] == "first"
+    assert second["id"] in chat.output()
 
 
 def test_lists_the_last_active_first_and_forgets_those_whose_time_is_over(
