@@ -52,6 +52,14 @@ def pages(words: str, number: int) -> str:
     return "\n\n".join(f"{words} part{place} " + "filler " * 100 for place in range(number))
 
 
+def test_health_passes_with_the_model_loaded_and_every_database_that_it_may_use(rag: AgentProcess) -> None:
+    document = rag.get("/health/rag").json()
+    assert document["checks"]["embedding-model:state"][0]["observedValue"] == "ready"
+    granted = load_catalog("agents.yaml")["agents"]["rag"]["databases"]
+    looked_at = ["embedding-model:state", *(f"redis.{name}:responseTime" for name in granted)]
+    assert {document["checks"][name][0]["status"] for name in looked_at} == {"pass"}
+
+
 def test_answers_with_the_nearest_passage_its_place_and_its_metadata(rag: AgentProcess) -> None:
     put(rag, "books/sea", SEA, shelf="blue", year=1999)
     put(rag, "books/kitchen", KITCHEN, shelf="red", year=1999)
