@@ -20,7 +20,7 @@ from tests.integration.claims import (
 from tests.integration.obligation_report import NOT_RUN, Results, render_report
 from tests.integration.obligations import OBLIGATIONS
 
-OFFSETS = range(20_000, 20_300, 97)
+OFFSETS = range(5_000, 5_300, 97)
 PORTS = (8001, 8005)
 
 
