@@ -11,7 +11,7 @@ from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import Manifest
 from tests.unit.backup.archives import write_archive
 from tests.unit.backup.manifests import TAKEN_AT
-from tests.unit.verbs.conftest import Inv
+from tests.inv_in_process import Inv
 
 DAMAGED = 3
 
