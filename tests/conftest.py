@@ -9,6 +9,9 @@ import pytest
 from _pytest.terminal import TerminalReporter
 from hypothesis import settings
 
+KEPT = pytest.StashKey[str]()
+"""The command that removes a stack which the session left running."""
+
 ROOT = Path(__file__).resolve().parent.parent
 
 # A busy machine is no wrong result: tests assert no seconds, and neither does Hypothesis here.
@@ -41,10 +44,13 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
-    """Show what tests recorded about themselves: what ran, how much of it, and what could not."""
+def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
+    """Show what tests recorded about themselves, and how to get rid of a stack that was kept."""
     reports = [report for key in ("passed", "failed") for report in terminalreporter.getreports(key)]
     lines = [f"{name}: {value}" for report in reports for name, value in report.user_properties]
     if lines:
         terminalreporter.section("recorded by the tests")
         terminalreporter.write_line("\n".join(lines))
+    if (command := config.stash.get(KEPT, None)) is not None:
+        terminalreporter.section("the stack was kept")
+        terminalreporter.write_line(f"to remove it: {command}")

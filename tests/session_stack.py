@@ -1,4 +1,4 @@
-"""The stack of a session that changes it as it likes: faults, load."""
+"""The stack of a session of live tests: its own, or one that runs already."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import docker
 import pytest
 
 from autobot_ops.catalog import load_catalogs
+from tests.conftest import KEPT
 from tests.integration import live
 from tests.integration.claims import CheckoutInUse, NoFreePorts
 
@@ -18,15 +19,16 @@ REFUSED = 4
 
 
 @contextmanager
-def session_stack(config: pytest.Config, root: Path) -> Iterator[live.Stack]:
-    """A stack of the session's own, removed at the end unless `--keep`; with `--reuse NAME` that one."""
+def session_stack(config: pytest.Config, root: Path, name: str | None) -> Iterator[live.Stack]:
+    """The stack of that name; without one the session's own, removed at the end unless `--keep`."""
     catalogs = load_catalogs(root)
     engine = docker.from_env()
-    name = config.getoption("--reuse")
-    live.PERMISSION.granted = True
+    keep = config.getoption("--keep")
     try:
         if name is None:
-            with live.own_stack(engine, catalogs, keep=config.getoption("--keep")) as made:
+            with live.own_stack(engine, catalogs, keep=keep) as made:
+                if keep:
+                    config.stash[KEPT] = made.take_down_command
                 yield made
         else:
             existing = live.existing_stack(engine, catalogs, name)

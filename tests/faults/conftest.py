@@ -18,6 +18,7 @@ from tests.faults.fault import Fault, Outcome, go_through, shortcomings
 from tests.faults.ledger import Ledger, Writer
 from tests.faults.table import COLUMNS, complete, row
 from tests.faults.writers import ChatWriter, KnowledgeWriter, NpuWriter, RagWriter, RedisWriter
+from tests.integration import live
 from tests.integration.evidence import evidence
 from tests.integration.live import Stack
 from tests.session_stack import session_stack
@@ -30,7 +31,8 @@ OUTCOMES = pytest.StashKey[list[Outcome]]()
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
     """A stack of the session's own, with every service healthy."""
-    with session_stack(request.config, root) as running:
+    live.PERMISSION.granted = True
+    with session_stack(request.config, root, request.config.getoption("--reuse")) as running:
         yield running
 
 

@@ -10,48 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import docker
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from autobot_ops.catalog import load_catalogs
 from tests.conftest import ROOT
 from tests.integration import live
-from tests.integration.claims import CheckoutInUse, NoFreePorts
 from tests.integration.evidence import evidence
 from tests.integration.live import Stack, run_inv
 from tests.integration.obligation_report import Results, numbers_of, render_report
+from tests.session_stack import session_stack
 
 __all__ = ["Stack", "run_inv"]
 
 RESULTS = pytest.StashKey[Results]()
-KEPT = pytest.StashKey[str]()
-REFUSED = 4
-"""pytest's exit status for a command line that can't be carried out."""
 
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
     """A running stack to look at: the one of `--against`, else this session's own."""
-    catalogs = load_catalogs(root)
-    engine = docker.from_env()
     option = request.config.getoption
-    name, keep = option("--against") or option("--reuse"), option("--keep")
-    try:
-        if name is None:
-            with live.own_stack(engine, catalogs, keep=keep) as made:
-                if keep:
-                    request.config.stash[KEPT] = made.take_down_command
-                yield made
-        else:
-            existing = live.existing_stack(engine, catalogs, name)
-            if existing is None:
-                pytest.exit(f"there is no stack '{name}': docker compose ls --all", REFUSED)
-            yield existing
-    except (CheckoutInUse, NoFreePorts) as error:
-        pytest.exit(str(error), REFUSED)
-    finally:
-        engine.close()
+    with session_stack(request.config, root, option("--against") or option("--reuse")) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +89,10 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: TerminalReporter, config: pytest.Config) -> None:
-    """What became of each obligation, and how to get at a stack that was kept."""
+    """What became of each obligation."""
     if (results := config.stash.get(RESULTS, None)) is not None and (lines := render_report(results)):
         terminalreporter.section("obligations of the live stack")
         terminalreporter.write_line("\n".join(lines))
-    if (command := config.stash.get(KEPT, None)) is not None:
-        terminalreporter.section("the stack was kept")
-        terminalreporter.write_line(f"to remove it: {command}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

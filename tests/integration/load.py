@@ -18,15 +18,16 @@ TIMEOUT_SECONDS = 30.0
 class Load:
     """Answers so far. A request fails that gets no answer, or one that isn't a success."""
 
-    answered: int = 0
+    answered: list[int]
+    """Answers by request, in the order of the requests; none stays at 0 that was sent at all."""
     slowest_seconds: float = 0.0
     failures: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
-    def count(self, seconds: float, failure: str | None) -> None:
-        """Take one answer in."""
+    def count(self, request: int, seconds: float, failure: str | None) -> None:
+        """Take in the answer to the request at that place."""
         with self._lock:
-            self.answered += 1
+            self.answered[request] += 1
             self.slowest_seconds = max(self.slowest_seconds, seconds)
             if failure is not None:
                 self.failures.append(failure)
@@ -35,7 +36,7 @@ class Load:
 @contextmanager
 def steady_load(requests: Sequence[Request], *, per_second: float, workers: int = 8) -> Iterator[Load]:
     """Send the requests in turn, `per_second` altogether, until the block ends."""
-    load, over = Load(), threading.Event()
+    load, over = Load([0] * len(requests)), threading.Event()
 
     def work(number: int) -> None:
         due = time.monotonic() + number / per_second
@@ -43,7 +44,8 @@ def steady_load(requests: Sequence[Request], *, per_second: float, workers: int 
             turn = number
             while not over.wait(max(0.0, due - time.monotonic())):
                 began = time.monotonic()
-                load.count(*_send(client, requests[turn % len(requests)], began))
+                place = turn % len(requests)
+                load.count(place, *_send(client, requests[place], began))
                 turn += workers
                 due = max(due + workers / per_second, time.monotonic())
 

@@ -81,7 +81,8 @@ def rotated(stack: Stack) -> Rotated:
 
 def test_no_request_fails(rotated: Rotated) -> None:
     assert rotated.load.failures == []
-    assert rotated.load.answered > 100
+    assert min(rotated.load.answered) > 1
+    assert sum(rotated.load.answered) > OVERLAP_SECONDS * PER_SECOND / 2
 
 
 def test_every_secret_is_another_one(rotated: Rotated) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
+from tests.integration import live
 from tests.integration.live import Stack
 from tests.load.endpoints import all_endpoints
 from tests.load.memory import Sample, watched_memory
@@ -50,7 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
     """A stack of the session's own, with every service healthy."""
-    with session_stack(request.config, root) as running:
+    live.PERMISSION.granted = True
+    with session_stack(request.config, root, request.config.getoption("--reuse")) as running:
         yield running
 
 

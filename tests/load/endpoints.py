@@ -25,10 +25,14 @@ Url = Callable[[str, str], str]
 def all_endpoints(url: Url, page: str) -> list[Endpoint]:
     """Every agent's real requests and their rates; `page` is what research fetches.
 
-    Stores the first entries, so that there are some to be deleted.
+    Stores all documents, files and entries first: from then on they are replaced, so that what grows
+    afterwards isn't the data.
     """
     chat, knowledge = _Conversations(url), _Entries(url)
     knowledge.fill()
+    for number in range(KEPT):
+        httpx.post(url("rag", "/rag/documents"), json=_document(number)).raise_for_status()
+        httpx.post(url("npu", "/npu/index"), json=_files(number)).raise_for_status()
     return [
         Endpoint("chat: POST /chat/tokens", 8, _post(url("chat", "/chat/tokens"), lambda _: {"text": TEXT})),
         Endpoint("chat: POST …/messages", 4, chat.add),

