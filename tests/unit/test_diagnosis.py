@@ -116,6 +116,11 @@ def test_explains_what_the_engine_says(complaint: str, cause: str, exit_code: in
             "Redis can't read its append-only file: Bad file format reading the append only file",
             4,
         ),
+        (
+            "error: settings of agent 'rag' are wrong: AGENT_PORT: Input should be a valid integer (got 'x')",
+            "its settings are wrong: AGENT_PORT: Input should be a valid integer (got 'x')",
+            2,
+        ),
         ("nothing that we know", "its program ended with exit code 2", 4),
     ],
 )
