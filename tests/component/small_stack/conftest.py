@@ -26,10 +26,13 @@ from tests.component.small_stack.leftovers import remove_project
 from tests.component.small_stack.sessions import put_sessions
 from tests.component.small_stack.small_project import IMAGES, copy_project
 from tests.conftest import ROOT
-from tests.inv_in_process import Ended, Inv, call_inv, work_in
 from tests.integration.claims import CheckoutInUse, NoFreePorts, SessionRecord, claim_port_offset
+from tests.inv_in_process import Ended, Inv, call_inv, work_in
 
 PROJECT = "autobot-small-" + hashlib.sha256(str(ROOT).encode()).hexdigest()[:6]
+UNSTARTED = f"{PROJECT}-un"
+BESIDE = 50
+"""To ports that no session claims: offsets lie further apart."""
 SESSION_RECORD = ROOT / ".autobot" / "small-stack-session"
 
 
@@ -74,14 +77,17 @@ def docker_engine() -> Iterator[docker.DockerClient]:
 
 
 @pytest.fixture(scope="package")
-def claimed(docker_engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+def claimed(
+    docker_engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Project]:
     """A project that nobody else has, not started. What a killed session left of it is removed first."""
     try:
         record = SessionRecord.claim(SESSION_RECORD)
         claim = claim_port_offset(agent.port for agent in load_catalogs(ROOT).agents.values())
     except (CheckoutInUse, NoFreePorts) as error:
         pytest.fail(str(error))
-    remove_project(docker_engine, PROJECT)
+    for name in (PROJECT, UNSTARTED):
+        remove_project(docker_engine, name)
     folder = copy_project(ROOT, tmp_path_factory.mktemp("small") / "project")
     variables = {"AUTOBOT_PROJECT": PROJECT, "AUTOBOT_PORT_OFFSET": str(claim.offset)}
     try:
@@ -140,10 +146,15 @@ def taken(stack: Stack, inv: Inv, first_backup: list[Ended]) -> Ended:
 
 
 @pytest.fixture
-def unstarted(tmp_path: Path, claimed: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """Another project with the same ports, of which nothing exists; `inv` of this process works on it."""
+def unstarted(
+    docker_engine: docker.DockerClient, tmp_path: Path, claimed: Project, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Project]:
+    """Another project with ports of its own, of which nothing exists; `inv` of this process works on it."""
+    offset = int(claimed.variables["AUTOBOT_PORT_OFFSET"]) + BESIDE
     fresh = Project(
-        copy_project(ROOT, tmp_path / "project"), {**claimed.variables, "AUTOBOT_PROJECT": f"{PROJECT}-un"}
+        copy_project(ROOT, tmp_path / "project"),
+        {"AUTOBOT_PROJECT": UNSTARTED, "AUTOBOT_PORT_OFFSET": str(offset)},
     )
     fresh.enter(monkeypatch)
-    return fresh
+    yield fresh
+    remove_project(docker_engine, UNSTARTED)

@@ -9,7 +9,7 @@ from autobot_ops.adapters.containers import PROJECT_LABEL
 
 def remove_project(engine: docker.DockerClient, project: str) -> None:
     """Remove its containers, networks and volumes, if there are any."""
-    label = {"label": f"{PROJECT_LABEL}={project}"}
+    label: dict[str, str | list[str] | bool] = {"label": f"{PROJECT_LABEL}={project}"}
     for container in engine.containers.list(all=True, filters=label):
         container.remove(force=True, v=True)
     for network in engine.networks.list(filters=label):

@@ -12,12 +12,11 @@ KEYS = {b"session:1": b"one", b"session:2": b"two", b"chat:3": b"three"}
 def put_sessions(stack: Stack) -> None:
     """Have the database of sessions hold these keys and no other."""
     with dialer(stack, "operator")(SESSIONS) as client:
-        for key in client.keys():
-            client.delete(key)
+        client.delete(*client.scan_iter(), "session:none")
         client.mset({key.decode(): value for key, value in KEYS.items()})
 
 
 def sessions_of(stack: Stack) -> dict[bytes, bytes]:
     """What it holds."""
     with dialer(stack, "operator")(SESSIONS) as client:
-        return {key: client.get(key) for key in client.keys()}
+        return {key: client.get(key) for key in client.scan_iter()}

@@ -1,4 +1,4 @@
-"""A project's folder with one agent: a copy of this one, whose catalog and compose files name knowledge alone.
+"""A project's folder with one agent: a copy of this one that names knowledge alone.
 
 Its images are the same as the checkout's: their tags follow from files that the copy has unchanged.
 """
@@ -40,8 +40,8 @@ def copy_project(root: Path, target: Path) -> Path:
     compose = target / "compose/agents.yml"
     compose.write_text(yaml.safe_dump(only_service(yaml.safe_load(compose.read_text()), AGENT)))
     for name in ("base.yml", "patterns.yml"):
-        file = target / "compose" / name
-        file.write_text(re.sub(r"(?m)^( +interval): \d+s$", r"\1: 1s", file.read_text()))
+        compose = target / "compose" / name
+        compose.write_text(re.sub(r"(?m)^( +interval): \d+s$", r"\1: 1s", compose.read_text()))
     return target
 
 

@@ -65,11 +65,8 @@ def test_a_volume_is_that_of_the_archive_until_what_was_there_is_given_up(stack:
     assert f"inv restore.undo {SERVICE} takes it back" in restored.remarks
     assert not is_there(stack, VOLUME)
     assert SERVICE in inv("restore.list").output
-    assert inv("restore.undo", "knowledge", "--yes", "--json").document["undone"]["name"] == SERVICE
-    assert is_there(stack, VOLUME)
-    assert inv("restore", "--volume", SERVICE, "--yes").exit_code == 0
-    assert f"would give up what {SERVICE} held" in inv("--dry", "restore.commit", "knowledge").output
-    committed = inv("restore.commit", "knowledge", "--yes", "--json")
+    assert f"would give up what {SERVICE} held" in inv("--dry", "restore.commit", SERVICE).output
+    committed = inv("restore.commit", SERVICE, "--yes", "--json")
     assert committed.document["committed"]["name"] == SERVICE
     assert not is_there(stack, VOLUME)
     assert stack.observe()[SERVICE].is_well

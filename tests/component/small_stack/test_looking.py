@@ -7,6 +7,7 @@ import json
 import pytest
 
 from autobot_ops import frontend
+from autobot_ops.adapters import process
 from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.stack.stack import Stack
 from tests.component.small_stack.conftest import Started
@@ -86,12 +87,13 @@ def test_security_finds_nothing_wrong_with_a_stack_of_one_agent(stack: Stack, in
 
 def test_security_names_what_is_wrong_with_a_container(stack: Stack, inv: Inv) -> None:
     """A restart policy that somebody took away while it runs."""
-    container = stack.client.containers.get(f"{stack.settings.project}-{SERVICE}")
-    container.update(restart_policy={"Name": "no"})
+    update = ("docker", "update", "--restart")
+    container = f"{stack.settings.project}-{SERVICE}"
+    process.query([*update, "no", container])
     try:
         report = inv("security")
     finally:
-        container.update(restart_policy={"Name": "unless-stopped"})
+        process.query([*update, "unless-stopped", container])
     assert report.exit_code == 6
     assert [line for line in report.output.splitlines() if line.startswith("no: ") and SERVICE in line]
     assert "restart" in report.remarks

@@ -32,11 +32,20 @@ def test_data_go_only_after_a_yes(stack: Stack, inv: Inv) -> None:
     assert project_volumes(stack.client, stack.settings.project)
 
 
+def test_a_whole_restore_is_refused_where_keys_are(stack: Stack, taken: Ended, inv: Inv) -> None:
+    plan = inv("restore", "--all", "--dry-run", "--json").document
+    assert any("stop the agents and redis, which must be empty" in step for step in plan["steps"])
+    put_sessions(stack)
+    refused = inv("restore", "--all", "--yes")
+    assert refused.exit_code == 5
+    assert "the server holds keys" in refused.remarks
+    assert sessions_of(stack) == KEYS
+    assert {state.status for state in stack.observe().values()} == {"running"}
+
+
 def test_down_removes_all_and_a_whole_restore_starts_redis_with_the_archives(
     stack: Stack, taken: Ended, inv: Inv
 ) -> None:
-    put_sessions(stack)
-    assert inv("backup", "--tier", "critical").exit_code == 0
     down = inv("down", "--volumes", answer="y")
     assert down.exit_code == 0, down.remarks
     assert f"removed {len(SERVICES)} containers, " in down.remarks
@@ -46,9 +55,6 @@ def test_down_removes_all_and_a_whole_restore_starts_redis_with_the_archives(
     restored = inv("restore", "--all", "--yes")
     assert restored.exit_code == 0, restored.remarks
     assert "restored 10 databases" in restored.output
-    assert sessions_of(stack) == KEYS
-    again = inv("restore", "--all", "--yes")
-    assert again.exit_code == 5
     assert sessions_of(stack) == KEYS
 
     stopped = inv("down")
