@@ -189,3 +189,14 @@ def test_the_evidence_is_for_a_person() -> None:
         "  one",
         "  two",
     ]
+
+
+def test_evidence_is_no_longer_than_what_is_known() -> None:
+    refused = Evidence("rag-agent", None, complaint="no space left on device\n")
+    assert render_evidence(refused).splitlines() == [
+        "rag-agent: not created",
+        "the engine says:",
+        "  no space left on device",
+    ]
+    well = container("rag-agent", last_probe=Probe(0, "pass", "12:00"))
+    assert render_evidence(Evidence("rag-agent", well)) == f"rag-agent: {well.word}"
