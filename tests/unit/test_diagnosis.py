@@ -179,7 +179,7 @@ def test_the_evidence_is_for_a_person() -> None:
         health="unhealthy",
         exit_code=1,
         restarts=3,
-        last_probe=Probe(1, "nothing listens on port 8000 yet", "12:00"),
+        last_probe=Probe(1, "nothing listens on port 8000 yet", None, None),
     )
     assert render_evidence(Evidence("rag-agent", state, ["one", "two"])).splitlines() == [
         "rag-agent: restarting, exit code 1, 3 restarts",
