@@ -24,8 +24,8 @@ COVERAGE_BOUND = "77"
 
 MUTMUT = "mutmut==3.8.1"
 
-SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadgroup")
-"""Component tests wait for their servers more than they compute. Groups: tests/component/conftest.py."""
+SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadscope")
+"""Component tests wait for servers more than they compute. tests/component/conftest.py deals them out."""
 
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
