@@ -198,5 +198,5 @@ def test_evidence_is_no_longer_than_what_is_known() -> None:
         "the engine says:",
         "  no space left on device",
     ]
-    well = container("rag-agent", last_probe=Probe(0, "pass", "12:00"))
+    well = container("rag-agent", last_probe=Probe(0, "pass", None, None))
     assert render_evidence(Evidence("rag-agent", well)) == f"rag-agent: {well.word}"

@@ -13,6 +13,7 @@ from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.stack.stack import Stack
 from tests.component.small_stack.conftest import Project
 from tests.component.small_stack.small_project import SERVICE, SERVICES
+from tests.integration.waiting import wait_until
 from tests.inv_in_process import Ended, Inv
 
 
@@ -101,6 +102,17 @@ def test_a_bad_configuration_is_told_with_its_cause_and_mended_by_the_next_up(
     assert stopped.exit_code == 130
     assert "interrupted, healthy so far: redis, postgres" in stopped.remarks
     assert took(inv("up", "--json")) <= {SERVICE}
+    assert {state.is_well for state in stack.observe().values()} == {True}
+
+
+def test_an_agent_that_lacked_redis_is_no_failure_once_redis_is_back(stack: Stack, inv: Inv) -> None:
+    """Its failed checks are of a time that is over, the one under way when Redis comes back too."""
+    before = began(stack)
+    stack.client.containers.get(f"{stack.settings.project}-redis").remove(force=True)
+    wait_until(lambda: stack.observe()[SERVICE].health == "unhealthy", f"{SERVICE} is unhealthy", 60)
+    up = inv("up", "--json")
+    assert took(up) == {"redis"}, up.remarks
+    assert began(stack)[SERVICE] == before[SERVICE]
     assert {state.is_well for state in stack.observe().values()} == {True}
 
 

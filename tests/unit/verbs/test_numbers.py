@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import tasks
-from tests.unit.verbs.conftest import Inv
+from tests.inv_in_process import Inv
 
 FLAGS = sorted(
     (name, f"--{flag.names[0]}")
