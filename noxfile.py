@@ -24,6 +24,9 @@ COVERAGE_BOUND = "77"
 
 MUTMUT = "mutmut==3.8.1"
 
+SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadgroup")
+"""Component tests wait for their servers more than they compute. Groups: tests/component/conftest.py."""
+
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
 
@@ -82,9 +85,9 @@ def install_test_servers(session: nox.Session) -> None:
 
 @nox.session
 def component(session: nox.Session) -> None:
-    """Tests against real servers that run as processes: Redis, PostgreSQL, Chromium."""
+    """Tests against real Redis, PostgreSQL and Chromium processes, and a small stack of containers."""
     install_test_servers(session)
-    pytest(session, "component", "-q")
+    pytest(session, "component", "-q", *SIDE_BY_SIDE)
 
 
 @nox.session

@@ -23,7 +23,7 @@ from autobot_ops.demo.seeding import write_commands
 from benchmarks.harness import Arm, Goal, Metrics, Report, installed, measure, publish
 from benchmarks.latency import others
 from benchmarks.migrate_arms import ARMS
-from benchmarks.throwaway_redis import _free_port
+from tests.free_ports import free_port
 
 SIZES = (100_000, 1_000_000, 5_000_000)
 START_SECONDS = 300.0
@@ -38,7 +38,7 @@ def server(folder: Path, data: Path | None = None) -> Iterator[int]:
     with tempfile.TemporaryDirectory(dir=folder) as place:
         if data is not None:
             (Path(place) / "dump.rdb").symlink_to(data)
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [
                 "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--databases", "32", "--save", "",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,6 +11,8 @@ from pathlib import Path
 
 import redis
 
+from tests.free_ports import free_port
+
 START_SECONDS = 10.0
 
 
@@ -19,7 +20,7 @@ START_SECONDS = 10.0
 def throwaway_redis() -> Iterator[int]:
     """Its port. The process is ended by its id, the folder removed."""
     with tempfile.TemporaryDirectory(prefix="autobot-bench-") as folder:
-        port = _free_port()
+        port = free_port()
         process = subprocess.Popen(
             [
                 "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--databases", "32",
@@ -33,12 +34,6 @@ def throwaway_redis() -> Iterator[int]:
         finally:
             process.terminate()
             process.wait(timeout=START_SECONDS)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _wait_until_it_answers(port: int) -> None:

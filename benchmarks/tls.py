@@ -16,7 +16,7 @@ import redis
 from autobot_ops.isolation import certificates
 from benchmarks.harness import Arm, Goal, Metrics, Report, installed, measure, publish
 from src.utils.redis_tls import TlsConnection
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 COMMANDS = 4000
 PIPELINE = 100

@@ -15,8 +15,8 @@ import redis
 from autobot_ops.catalog import Catalogs
 from autobot_ops.isolation.acl import password_rule, render_acl
 from autobot_ops.isolation.secrets import OPERATOR_ROLES
-from tests.component.redis_process import free_port
 from tests.conftest import ROOT
+from tests.free_ports import free_port
 
 FETCHED = ROOT / ".autobot" / "test-servers"
 SERVER_DATABASES = 32

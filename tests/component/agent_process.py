@@ -14,7 +14,8 @@ from typing import Any
 
 import httpx
 
-from tests.component.redis_process import REPOSITORY, free_port
+from tests.component.redis_process import REPOSITORY
+from tests.free_ports import free_port
 
 # A deadline, not an expectation: torch takes a minute to import on a machine that does other things.
 ANSWER_SECONDS = 240.0

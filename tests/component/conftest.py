@@ -14,7 +14,18 @@ from tests.component.redis_process import RedisProcess
 from tests.component.tls_redis_process import TlsRedisProcess
 from tests.component.web_server import WebServer
 
+ONE_AFTER_THE_OTHER = ("small_stack",)
+"""Folders whose tests share something; elsewhere it is a file at most."""
+
 StartAgent = Callable[..., AgentProcess]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares servers, where worker processes run tests side by side."""
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder in ONE_AFTER_THE_OTHER else f"{folder}/{item.path.stem}"
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 import psycopg
 
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 START_SECONDS = 30.0

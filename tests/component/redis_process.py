@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -22,17 +21,11 @@ from autobot_ops.catalog import Catalogs, load_catalogs
 from autobot_ops.isolation.acl import render_acl
 from autobot_ops.isolation.data_keys import new_key_ring
 from autobot_ops.isolation.secrets import OPERATOR_ROLES
+from tests.free_ports import free_port
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 START_SECONDS = 15.0
 DATABASES = 32
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def load_catalog(name: str) -> dict[str, Any]:

@@ -13,7 +13,8 @@ import redis
 
 from autobot_ops.catalog import Catalogs, load_catalogs
 from autobot_ops.isolation.acl import agent_rules, password_rule
-from tests.component.redis_process import REPOSITORY, START_SECONDS, free_port
+from tests.component.redis_process import REPOSITORY, START_SECONDS
+from tests.free_ports import free_port
 
 SERVICE = "autobot"
 # Milliseconds of silence after which a Sentinel holds the master for dead.

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.component.redis_process import RedisProcess, free_port
+from tests.component.redis_process import RedisProcess
 from tests.conftest import ROOT
+from tests.free_ports import free_port
 
 SCRIPTS = ROOT / "docker/base/scripts"
 SECRET = "a-secret-that-nobody-may-see"

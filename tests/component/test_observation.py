@@ -20,7 +20,8 @@ from autobot_ops.isolation.observation import (
 )
 from autobot_ops.isolation.separation import judge_keys
 from autobot_ops.ports import Dialer
-from tests.component.redis_process import DATABASES, RedisProcess, free_port
+from tests.component.redis_process import DATABASES, RedisProcess
+from tests.free_ports import free_port
 
 SESSIONS, LOGS = 6, 5
 

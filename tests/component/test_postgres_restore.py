@@ -34,7 +34,8 @@ from autobot_ops.restore.postgres import (
 from tests.component.agent_process import AgentProcess
 from tests.component.conftest import StartAgent
 from tests.component.postgres_process import BINARIES, PostgresProcess
-from tests.component.redis_process import REPOSITORY, RedisProcess, free_port
+from tests.component.redis_process import REPOSITORY, RedisProcess
+from tests.free_ports import free_port
 
 LIVE = "autobot"
 ROWS = 5_000

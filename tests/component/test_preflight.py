@@ -21,7 +21,7 @@ from autobot_ops.stack.preflight import (
     check_memory,
     check_ports,
 )
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 ADDRESS = "127.0.0.1"
 CHAT = Service("chat-agent", "autobot-chat-agent", "image", (), (), 0)

@@ -14,8 +14,9 @@ import redis
 
 from src.utils.redis_cluster_refusal import ClusterUnsupported
 from src.utils.redis_database_manager import RedisDatabaseManager
-from tests.component.redis_process import REPOSITORY, free_port
+from tests.component.redis_process import REPOSITORY
 from tests.component.sentinel_processes import SentinelProcesses
+from tests.free_ports import free_port
 
 # Silence of half a second, an election, a promotion: two seconds. Where the Sentinels' votes split they
 # try again after twice the failover timeout, six seconds later.

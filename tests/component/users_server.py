@@ -17,8 +17,8 @@ import redis
 from autobot_ops.catalog import Catalogs
 from autobot_ops.isolation.acl import render_acl
 from autobot_ops.isolation.secrets import OPERATOR_ROLES
-from tests.component.redis_process import free_port
 from tests.conftest import ROOT
+from tests.free_ports import free_port
 
 ENTRYPOINT = ROOT / "docker/redis/redis-entrypoint"
 START_SECONDS = 15.0

@@ -13,6 +13,11 @@ from tests.load.traffic import Endpoint, Send
 KEPT = 50
 """Documents, files and entries that there are at any time."""
 
+ROUNDS = 8
+"""How often each document is stored beforehand. Chroma writes its index out after 1,000 changes of passages,
+a document has three, and until the first time the log of changes grows in memory: 8 MiB in 100 documents."""
+
+FILL_SECONDS = 60.0
 MESSAGES_OF_A_CONVERSATION = 20
 TEXT = " ".join(
     f"Sentence {number} is about owls, bread, tides and the light of lamps." for number in range(12)
@@ -31,8 +36,10 @@ def all_endpoints(url: Url, page: str) -> list[Endpoint]:
     chat, knowledge = _Conversations(url), _Entries(url)
     knowledge.fill()
     for number in range(KEPT):
-        httpx.post(url("rag", "/rag/documents"), json=_document(number)).raise_for_status()
-        httpx.post(url("npu", "/npu/index"), json=_files(number)).raise_for_status()
+        httpx.post(url("npu", "/npu/index"), json=_files(number), timeout=FILL_SECONDS).raise_for_status()
+    for number in range(KEPT * ROUNDS):
+        document = _document(number)
+        httpx.post(url("rag", "/rag/documents"), json=document, timeout=FILL_SECONDS).raise_for_status()
     return [
         Endpoint("chat: POST /chat/tokens", 8, _post(url("chat", "/chat/tokens"), lambda _: {"text": TEXT})),
         Endpoint("chat: POST …/messages", 4, chat.add),

@@ -13,7 +13,7 @@ from typing import Any
 
 import botocore.session
 
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 START_SECONDS = 30.0
 BUCKET = "archives"

@@ -21,7 +21,7 @@ from tests.component.migration.transferring import (
     writes,
 )
 from tests.component.rdb.data_server import DataServer
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 
 def test_refuses_its_own_server(target: DataServer, state_dir: Path) -> None:

