@@ -15,7 +15,6 @@ from autobot_ops.migration.errors import InvalidRoute
 from autobot_ops.migration.routes import Routes, Section, make_routes, parse_route, parse_rules, read_rules
 
 CATALOGS = load_catalogs(Path(__file__).parents[3])
-ROUTES = make_routes(CATALOGS.databases)
 HINT = "Write it as PATTERN=DATABASE, such as --route 'old:*=knowledge'."
 
 letters = st.text(alphabet="ab:", max_size=4)
@@ -47,8 +46,14 @@ def test_says_so_for_keys_that_look_like_patterns(extra: list[tuple[str, str]], 
     assert routed(routes, pattern.encode()) == routes.router.route(pattern.encode())
 
 
-def test_the_router_of_the_catalog_is_the_same() -> None:
-    assert isinstance(ROUTES.router, Router)
+@pytest.fixture
+def routes() -> Routes:
+    """The catalog's."""
+    return make_routes(CATALOGS.databases)
+
+
+def test_the_router_of_the_catalog_is_the_same(routes: Routes) -> None:
+    assert isinstance(routes.router, Router)
     for key in (
         b"fact:1",
         b"facts_by_x",
@@ -58,20 +63,20 @@ def test_the_router_of_the_catalog_is_the_same() -> None:
         b"ping",
         b"autobot:models:x",
     ):
-        assert routed(ROUTES, key) == ROUTES.router.route(key)
+        assert routed(routes, key) == routes.router.route(key)
 
 
-def test_keys_that_name_each_other_are_one_section() -> None:
+def test_keys_that_name_each_other_are_one_section(routes: Routes) -> None:
     sections = {
-        ROUTES.section_of(key)
+        routes.section_of(key)
         for key in (b"fact:1", b"facts_by_category:x", b"atomic_fact:1", b"fact_id_counter")
     }
     assert len(sections) == 1
-    assert ROUTES.section_of(b"doc:1") not in sections
+    assert routes.section_of(b"doc:1") not in sections
 
 
-def test_a_section_says_where_its_keys_go_and_which_of_them_go_together() -> None:
-    fact, document = (ROUTES.sections[ROUTES.section_of(key) or 0] for key in (b"fact:1", b"doc:1"))
+def test_a_section_says_where_its_keys_go_and_which_of_them_go_together(routes: Routes) -> None:
+    fact, document = (routes.sections[routes.section_of(key) or 0] for key in (b"fact:1", b"doc:1"))
     assert fact == Section("knowledge", CATALOGS.databases["knowledge"].number, "facts")
     assert document == Section("knowledge", CATALOGS.databases["knowledge"].number, "")
 

@@ -71,10 +71,9 @@ def test_a_run_that_brought_keys_from_elsewhere_cannot_be_taken_back(run: RunFol
 
 
 def test_the_source_of_a_transfer_is_kept(run: RunFolder) -> None:
-    facts = {"server": "here", "replication_ids": [], "keys": 1, "archive": ""}
-    run.write("began", **facts)
+    run.write("began", server="here", replication_ids=[], keys=1, archive="")
     assert run.state().source == ""
-    run.write("began", **facts, source="redis://there:6379/0")
+    run.write("began", server="here", replication_ids=[], keys=1, archive="", source="redis://there:6379/0")
     assert run.state().source == "redis://there:6379/0"
 
 
