@@ -24,8 +24,8 @@ COVERAGE_BOUND = "77"
 
 MUTMUT = "mutmut==3.8.1"
 
-SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadgroup")
-"""Component tests wait for their servers more than they compute. Groups: tests/component/conftest.py."""
+SIDE_BY_SIDE = ("--numprocesses", "2", "--dist", "loadscope")
+"""Component tests wait for servers more than they compute. tests/component/conftest.py deals them out."""
 
 SHELL_SCRIPTS = ("scripts", "docker", ".ci")
 
@@ -83,9 +83,16 @@ def install_test_servers(session: nox.Session) -> None:
     session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
 
 
+def needs_docker(session: nox.Session) -> None:
+    """End with what to do where Docker is missing: tests that aren't run must not look as if they passed."""
+    if shutil.which("docker") is None:
+        session.error("docker isn't installed; run scripts/bootstrap")
+
+
 @nox.session
 def component(session: nox.Session) -> None:
     """Tests against real Redis, PostgreSQL and Chromium processes, and a small stack of containers."""
+    needs_docker(session)
     install_test_servers(session)
     pytest(session, "component", "-q", *SIDE_BY_SIDE)
 
@@ -96,8 +103,7 @@ def integration(session: nox.Session) -> None:
 
     `-- --against NAME` only looks at a stack that runs already, `-- --keep` leaves its own running.
     """
-    if shutil.which("docker") is None:
-        session.error("docker isn't installed; run scripts/bootstrap")
+    needs_docker(session)
     pytest(session, "integration", "-v")
 
 
@@ -117,8 +123,7 @@ def faults(session: nox.Session) -> None:
 
     `-- --record` writes the table into docs/verification.md.
     """
-    if shutil.which("docker") is None:
-        session.error("docker isn't installed; run scripts/bootstrap")
+    needs_docker(session)
     session.run("scripts/install-test-servers", external=True)
     pytest(session, "faults", "-v")
 
@@ -126,8 +131,7 @@ def faults(session: nox.Session) -> None:
 @nox.session(default=False)
 def load(session: nox.Session) -> None:
     """Send every agent a steady load: latencies, memory, errors. `-- --seconds N`, at most 900."""
-    if shutil.which("docker") is None:
-        session.error("docker isn't installed; run scripts/bootstrap")
+    needs_docker(session)
     pytest(session, "load", "-v")
 
 
@@ -161,6 +165,7 @@ def coverage(session: nox.Session) -> None:
     record = [each for each in session.posargs if each == "--record"]
     folders = [each for each in session.posargs if each != "--record"] or ["unit", "component"]
     if "component" in folders:
+        needs_docker(session)
         install_test_servers(session)
     program = os.path.join(VENV_BIN, "coverage")  # noqa: PTH118
     session.run(program, "erase")

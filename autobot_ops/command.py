@@ -6,17 +6,20 @@ Nothing heavy is imported here, because `inv --list` loads it.
 from __future__ import annotations
 
 import functools
+import inspect
 import json as json_format
+import math
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from invoke import Context
+import invoke
+from invoke import Argument, Context
 from invoke.exceptions import Exit
 
-from autobot_ops.errors import Interrupted, OpsError
+from autobot_ops.errors import ConfigurationError, Interrupted, OpsError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project's folder: paths start here, wherever `inv` was called."""
@@ -32,17 +35,74 @@ Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 
 
+class NotANumber(ConfigurationError):
+    """A flag that takes a number was given something else."""
+
+
+class _NumberFlag(Argument):
+    """Keeps text that is no number, for `verb` to refuse: here it would end in a traceback."""
+
+    def set_value(self, value: Any, cast: bool = True) -> None:
+        """The number, or the text as it was given."""
+        try:
+            super().set_value(value, cast)
+        except ValueError:
+            super().set_value(value, cast=False)
+
+
+class _Verb(invoke.Task[Callable[..., Any]]):
+    """A task whose flags with numbers take any text."""
+
+    def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
+        """Its flags, as Invoke makes them of the function's signature."""
+        return [
+            _NumberFlag(
+                names=flag.names,
+                kind=flag.kind,
+                default=flag.default,
+                help=flag.help,
+                positional=flag.positional,
+                optional=flag.optional,
+                incrementable=flag.incrementable,
+                attr_name=flag.attr_name,
+            )
+            if flag.kind in (int, float)
+            else flag
+            for flag in super().get_arguments(ignore_unknown_help)
+        ]
+
+
+task = functools.partial(invoke.task, klass=_Verb)
+"""Invoke's decorator, for verbs."""
+
+
+def refuse_wrong_numbers(signature: inspect.Signature, given: Mapping[str, object]) -> None:
+    """Raise NotANumber for the first argument whose default is a number and that was given none."""
+    for name, parameter in signature.parameters.items():
+        default, value = parameter.default, given.get(name)
+        if type(default) not in (int, float):
+            continue
+        if isinstance(value, str) or (isinstance(value, float) and not math.isfinite(value)):
+            kind = "a whole number" if isinstance(default, int) else "a number"
+            raise NotANumber(
+                f"--{name.replace('_', '-')} '{value}' is not {kind}",
+                hint=f"Give {kind}, or leave it out for {default:g}.",
+            )
+
+
 def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """Wrap a task: an OpsError ends it with `error:` and `hint:` lines and its exit code.
 
     With `--json` the error is also the document on standard output. A defect of ours ends with
     exit code 1 and one line too; AUTOBOT_DEBUG=1 shows its traceback.
     """
+    signature = inspect.signature(function)
 
     @functools.wraps(function)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         as_json = bool(kwargs.get("json"))
         try:
+            refuse_wrong_numbers(signature, kwargs)
             return function(*args, **kwargs)
         except OpsError as error:
             raise _exit(error.message, error.hint, error.exit_code, as_json=as_json) from error

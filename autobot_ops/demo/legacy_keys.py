@@ -16,6 +16,9 @@ Builder = Callable[[random.Random, str], Iterator[Command]]
 SEED = 20_260_101
 EXPIRING_SHARE = 0.2
 LONGEST_LIFE = 30 * 86_400
+COUNTER = "fact_id_counter"
+"""The highest number of a fact. Today's knowledge agent has it under the same name, as it has its facts."""
+
 BATCH = 500
 """Elements of a huge key that one command carries."""
 
@@ -107,7 +110,7 @@ _KINDS: tuple[tuple[int, str, Builder], ...] = (
     (1, "experiment/{}", _string),
 )
 _ONCE: tuple[tuple[str, Builder], ...] = (
-    ("fact_id_counter", _counter),
+    (COUNTER, _counter),
     ("entity_mappings", _record),
     ("ping", _string),
 )
@@ -144,6 +147,11 @@ def legacy_commands(keys: int, *, now: int, big: bool = False) -> Iterator[Comma
             yield "PEXPIREAT", key, now + chance.randint(3_600, LONGEST_LIFE) * 1000
     if big:
         yield from _huge_keys()
+
+
+def first_counter() -> int:
+    """The value of COUNTER among the keys."""
+    return next(int(command[2]) for command in legacy_commands(len(_ONCE), now=0) if command[1] == COUNTER)
 
 
 def _huge_keys() -> Iterator[Command]:

@@ -64,11 +64,16 @@ def plan_remarks(plan: MigrationPlan) -> list[str]:
         if collision.equal:
             lines.append(f"already there: {collision.equal:,} equal keys in '{collision.database_name}'")
     lines.append(
-        f"moving takes about {max(1, round(plan.expected_seconds))} s"
+        f"plan and safety archive take about {_at_least_one(plan.reading_seconds)} s, "
+        f"moving and verifying {_at_least_one(plan.moving_seconds)} s more"
         if plan.keys
         else "nothing is to be moved"
     )
     return lines
+
+
+def _at_least_one(seconds: float) -> int:
+    return max(1, round(seconds))
 
 
 def stayed_by_target(state: RunState) -> Mapping[int, Counter[str]]:

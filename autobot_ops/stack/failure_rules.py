@@ -72,6 +72,12 @@ RULES = (
         CONFIGURATION,
     ),
     Rule(
+        r"settings of agent '\w+' are wrong: ([^\n\"]+)",
+        "its settings are wrong: {0}",
+        "Correct docker/env/*.env, or the agent's part of compose/agents.yml, then inv up.",
+        CONFIGURATION,
+    ),
+    Rule(
         r"(/run/secrets/\w+)\W[^\n]*(?:[Pp]ermission denied|can't be read)"
         r"|the secret file (\S+) can't be read|the secret (\w+) is missing or unreadable",
         "the secret {0} can't be read inside the container",

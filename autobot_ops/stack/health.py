@@ -15,11 +15,12 @@ from autobot_ops.stack.compose import PublishedPort
 
 @dataclass(frozen=True)
 class Probe:
-    """One run of a container's health check. `ended` is the engine's time stamp, as text."""
+    """One run of a container's health check, at times of the engine's clock."""
 
     exit_code: int
     output: str
-    ended: str
+    began: datetime | None
+    ended: datetime | None
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def _last_probe(log: Sequence[Mapping[str, Any]]) -> Probe | None:
     if not log:
         return None
     last = log[-1]
-    return Probe(int(last["ExitCode"]), str(last["Output"]).strip(), str(last["End"]))
+    began, ended = _moment(str(last["Start"])), _moment(str(last["End"]))
+    return Probe(int(last["ExitCode"]), str(last["Output"]).strip(), began, ended)
 
 
 def _ports(document: Mapping[str, Any]) -> tuple[PublishedPort, ...]:

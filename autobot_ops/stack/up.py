@@ -145,6 +145,8 @@ def _start_stage(
     restarting = by_action.pop(plans.RESTART, [])
     kept = by_action.pop(plans.KEEP, [])
     starting = [name for names in by_action.values() for name in names]
+    # What a service said while it lacked one of an earlier stage is over now.
+    first = stack.observe()
     for name in (*starting, *restarting):
         on_change(name, "starting", 0)
     try:
@@ -159,7 +161,7 @@ def _start_stage(
             stack.observe,
             (*starting, *restarting, *kept),
             seconds=seconds,
-            first=plan.containers,
+            first=first,
             on_change=on_change,
         )
     except Failure as failure:

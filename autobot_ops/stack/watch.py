@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from enum import Enum
 
 from autobot_ops.stack.health import ContainerState
@@ -42,10 +43,10 @@ class Failure(Exception):
         self.service, self.state = service, state
 
 
-def judge(now: ContainerState | None, first: ContainerState | None) -> Verdict:
+def judge(now: ContainerState | None, first: ContainerState | None, since: datetime | None = None) -> Verdict:
     """What the state means. `first` is the state when the watching began, None if there was none.
 
-    An unhealthy state from before is history until a probe after it says the same.
+    A failure from before is history until a probe that began after `since` says the same.
     """
     if now is None:
         return Verdict.WAITING
@@ -63,10 +64,16 @@ def judge(now: ContainerState | None, first: ContainerState | None) -> Verdict:
         return Verdict.WELL
     probe = now.last_probe
     if probe and probe.exit_code:
-        stale = same_container and first and first.last_probe and first.last_probe.ended == probe.ended
+        stale = same_container and since is not None and probe.began is not None and probe.began <= since
         if not stale and (now.health == "unhealthy" or _CERTAIN_PROBES.search(probe.output)):
             return Verdict.FAILED
     return Verdict.WAITING
+
+
+def latest_probe(states: Mapping[str, ContainerState]) -> datetime | None:
+    """When the newest health check of any of them ended: what the engine's clock showed, or a little less."""
+    ends = [state.last_probe.ended for state in states.values() if state.last_probe]
+    return max((end for end in ends if end is not None), default=None)
 
 
 def wait_until_well(
@@ -84,6 +91,7 @@ def wait_until_well(
     began = time.monotonic()
     took: dict[str, float] = {}
     words: dict[str, str] = {}
+    since = latest_probe(first)
     names = list(services)
     while True:
         states = observe()
@@ -94,7 +102,7 @@ def wait_until_well(
             if words.get(name) != word:
                 words[name] = word
                 on_change(name, word, elapsed)
-            match judge(state, first.get(name)):
+            match judge(state, first.get(name), since):
                 case Verdict.WELL:
                     took.setdefault(name, elapsed)
                 case Verdict.FAILED:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from invoke import Context, task
+from invoke import Context
 
-from autobot_ops.command import current_journal, current_stack, recorded, verb
+from autobot_ops.command import current_journal, current_stack, recorded, task, verb
 
 if TYPE_CHECKING:
     from datetime import timedelta

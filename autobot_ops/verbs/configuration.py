@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from dataclasses import asdict
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import ROOT, current_stack, verb
+from autobot_ops.command import ROOT, current_stack, task, verb
 
 
 @task(name="show", default=True, help={"json": "print one JSON document"})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import ROOT, current_stack, recorded, verb
+from autobot_ops.command import ROOT, current_stack, recorded, task, verb
 
 JSON_HELP = "print one JSON document"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, task, verb
 
 DEFAULT_KEYS = 10_000
 
@@ -35,7 +35,7 @@ def seed(
     from autobot_ops import frontend
     from autobot_ops.adapters.redis_server import answering, dialer, dialer_from_url
     from autobot_ops.demo.legacy_keys import legacy_commands
-    from autobot_ops.demo.seeding import write_commands
+    from autobot_ops.demo.seeding import refuse_used, write_commands
 
     began = time.monotonic()
     what = f"{keys:,} keys" + (" and four huge ones" if big else "")
@@ -46,8 +46,10 @@ def seed(
         else:
             frontend.result(f"would write {what} into {where}")
         return
-    dial = dialer_from_url(url) if url else dialer(current_stack(), "operator")
+    stack = current_stack()
+    dial = dialer_from_url(url) if url else dialer(stack, "operator")
     with answering(dial) as client:
+        refuse_used(dial, stack.catalogs.databases)
         found = int(client.dbsize())
         if found:
             frontend.confirm(f"{where} holds {found:,} keys; write {what} among them?", assume_yes=yes)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import ROOT, verb
+from autobot_ops.command import ROOT, task, verb
 
 
 @task(

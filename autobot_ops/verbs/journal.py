@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
+from invoke import Context
 
-from autobot_ops.command import ROOT, verb
+from autobot_ops.command import ROOT, task, verb
 
 
 @task(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from invoke import Context, task
+from invoke import Context
 
-from autobot_ops.command import current_stack, recorded, verb
+from autobot_ops.command import current_stack, recorded, task, verb
 
 if TYPE_CHECKING:
     from autobot_ops.stack.status import StatusRow

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import current_journal, current_stack, verb
+from autobot_ops.command import current_journal, current_stack, task, verb
 
 JSON_HELP = "print one JSON document"
 

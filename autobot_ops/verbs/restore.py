@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import current_stack, recorded, verb
+from autobot_ops.command import current_stack, recorded, task, verb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from invoke import Context, task
+from invoke import Context
 
-from autobot_ops.command import ROOT, current_journal, current_stack, verb
+from autobot_ops.command import ROOT, current_journal, current_stack, task, verb
 
 if TYPE_CHECKING:
     from pathlib import Path

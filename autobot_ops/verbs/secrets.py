@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Collection, Context, task
+from invoke import Collection, Context
 
-from autobot_ops.command import current_stack, recorded, verb
+from autobot_ops.command import current_stack, recorded, task, verb
 from autobot_ops.rotation.rotation import OVERLAP_SECONDS
 
 

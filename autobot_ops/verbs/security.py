@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from invoke import Context, task
+from invoke import Context
 
-from autobot_ops.command import current_stack, verb
+from autobot_ops.command import current_stack, task, verb
 
 
 @task(help={"json": "print one JSON document"})

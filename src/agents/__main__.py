@@ -6,6 +6,7 @@ Exit status: 2 for a wrong configuration, else what the signal makes of it.
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
 import uvicorn
@@ -23,6 +24,8 @@ KEEP_ALIVE_SECONDS = 30
 
 def main() -> int:
     """Configure, serve, and stop gracefully: requests in flight have the grace period to finish."""
+    # Until the settings say where else: a wrong one is told in a line like all others.
+    configure_logs(os.environ.get("AGENT_NAME") or "unknown")
     try:
         settings = load_agent_settings()
         configure_logs(settings.name, settings.log_level, settings.log_dir)
@@ -30,7 +33,9 @@ def main() -> int:
         _ = redis_db_manager.settings
         app = create_app(settings)
     except ConfigurationInvalid as error:
-        sys.stderr.write(f"error: {error.message}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
+        # A person's mistake and no defect: the hint helps, a traceback wouldn't.
+        hint = {"hint": error.hint} if error.hint else {}
+        logger.error("%s", error.message, extra=hint)  # noqa: TRY400
         return 2
     server = uvicorn.Server(
         uvicorn.Config(

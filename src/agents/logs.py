@@ -57,8 +57,11 @@ class _FileThatMayFail(logging.handlers.RotatingFileHandler):
             )
 
 
-def configure_logs(agent: str, level: str, log_dir: Path) -> None:
-    """Replace the root logger's handlers. A folder that can't be written to is one warning."""
+def configure_logs(agent: str, level: str = "INFO", log_dir: Path | None = None) -> None:
+    """Replace the root logger's handlers; without a folder, lines go to stdout only.
+
+    A folder that can't be written to is one warning.
+    """
     formatter = JsonFormatter(agent)
     stdout = logging.StreamHandler(sys.stdout)
     stdout.setFormatter(formatter)
@@ -72,6 +75,8 @@ def configure_logs(agent: str, level: str, log_dir: Path) -> None:
     # These tell every request or every file at INFO.
     for chatty in ("httpx", "httpcore", "urllib3", "selenium", "sentence_transformers", "alembic"):
         logging.getLogger(chatty).setLevel(max(logging.WARNING, root.level))
+    if log_dir is None:
+        return
     try:
         log_dir.mkdir(parents=True, exist_ok=True)
         file = _FileThatMayFail(

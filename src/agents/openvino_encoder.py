@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tokenizers import Tokenizer
 
 from src.agents.packaged_model import (
     DIMENSIONS,
@@ -43,6 +42,8 @@ class OpenVinoEncoder:
     """The compiled model. Making one takes seconds, and longer at the very first start."""
 
     def __init__(self, models_folder: Path) -> None:
+        from tokenizers import Tokenizer
+
         openvino = _import_openvino()
         source = model_folder()
         self.fingerprint = model_fingerprint()

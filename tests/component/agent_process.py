@@ -30,6 +30,7 @@ class AgentProcess:
     folder: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    module: str = "src.agents"
 
     def start(self) -> None:
         """Start it; it may take a moment to listen."""
@@ -49,7 +50,7 @@ class AgentProcess:
         }
         with (self.folder / "output.log").open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "src.agents"],
+                [sys.executable, "-m", self.module],
                 cwd=REPOSITORY,
                 stdout=output,
                 stderr=subprocess.STDOUT,

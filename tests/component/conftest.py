@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from src.utils.redis_client import reset_redis_clients
 from tests.component.agent_process import AgentProcess
@@ -20,12 +22,18 @@ ONE_AFTER_THE_OTHER = ("small_stack",)
 StartAgent = Callable[..., AgentProcess]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep together what shares servers, where worker processes run tests side by side."""
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder in ONE_AFTER_THE_OTHER else f"{folder}/{item.path.stem}"
-        item.add_marker(pytest.mark.xdist_group(group))
+class KeptTogether(LoadScopeScheduling):  # type: ignore[misc] # xdist has no types
+    """What shares servers runs in one worker. Not xdist's own groups: pytest 9.2 doesn't take their names."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = PurePosixPath(nodeid.partition("::")[0])
+        return str(file.parent if file.parent.name in ONE_AFTER_THE_OTHER else file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> KeptTogether:
+    """How tests are dealt out to worker processes."""
+    return KeptTogether(config, log)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.component.agent_process import AgentProcess
 from tests.component.conftest import StartAgent
@@ -19,6 +20,8 @@ from tests.component.web_server import WebServer
 
 HEALTH_SECONDS = 10.0
 """Far above what a check may take, far below the minutes for which a frozen server would hold it."""
+
+ALL_AGENTS = "Use one of chat, knowledge, npu, rag, research."
 
 
 def log_lines(agent: AgentProcess) -> list[dict[str, object]]:
@@ -183,19 +186,24 @@ def test_a_log_folder_that_cannot_be_written_is_one_warning(start_agent: StartAg
     assert [line["level"] for line in log_lines(agent)].count("WARNING") == 1
 
 
-def test_a_wrong_name_ends_with_status_2_and_a_hint() -> None:
+@pytest.mark.parametrize("name", ["reserch", ""])
+def test_a_wrong_name_ends_with_status_2_in_one_line_of_json_with_a_hint(name: str) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "src.agents"],
         cwd=REPOSITORY,
-        env={"AGENT_NAME": "reserch", "PYTHONPATH": str(REPOSITORY)},
+        env={"AGENT_NAME": name, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
     assert ended.returncode == 2
-    assert ended.stderr.splitlines()[-1] == "hint: Did you mean 'research'?"
-    assert "Traceback" not in ended.stderr
+    line = json.loads(ended.stdout)
+    assert (line["level"], line["agent"]) == ("ERROR", name or "unknown")
+    assert line["time"].endswith("+00:00")
+    assert f"AGENT_NAME is {name!r}" in line["message"]
+    assert line["hint"] == ("Did you mean 'research'?" if name else ALL_AGENTS)
+    assert ended.stderr == ""
 
 
 def test_a_wrong_catalog_ends_with_status_2_and_names_it(start_agent: StartAgent, tmp_path: Path) -> None:
@@ -204,5 +212,8 @@ def test_a_wrong_catalog_ends_with_status_2_and_names_it(start_agent: StartAgent
     agent = start_agent("research", REDIS_DATABASES_FILE=str(broken))
     assert agent.process is not None
     assert agent.process.wait(60) == 2
-    assert str(broken) in agent.output()
-    assert "Traceback" not in agent.output()
+    (line,) = log_lines(agent)
+    assert (line["level"], line["agent"]) == ("ERROR", "research")
+    assert str(broken) in str(line["message"])
+    # The settings are known by then, so the file has it as well.
+    assert (agent.folder / "logs" / "research.log").read_text(encoding="utf-8") == agent.output()

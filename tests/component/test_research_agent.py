@@ -76,6 +76,19 @@ def test_a_fresh_request_does_not_look_into_the_cache(agent: AgentProcess, websi
     assert website.seen == ["/article", "/article"]
 
 
+def test_a_page_that_another_version_cached_in_its_own_way_is_fetched_anew(
+    agent: AgentProcess, website: WebServer, redis_process: RedisProcess
+) -> None:
+    url = website.url("/article")
+    fetch(agent, url)
+    with redis_process.operator(0) as main:
+        (key,) = main.keys("*")
+        main.set(key, '{"address": "former name"}')
+    assert not fetch(agent, url).json()["cached"]
+    assert fetch(agent, url).json()["cached"]
+    assert website.seen == ["/article", "/article"]
+
+
 def test_a_page_that_is_gone_is_told_and_not_cached(agent: AgentProcess, website: WebServer) -> None:
     assert fetch(agent, website.url("/gone")).json()["status"] == 404
     fetch(agent, website.url("/gone"))

@@ -71,7 +71,7 @@ class SessionRecord:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             file.close()
-            raise CheckoutInUse("another session of integration tests runs in this checkout") from error
+            raise CheckoutInUse("another session with a stack of its own runs in this checkout") from error
         return cls(file)
 
     @property

@@ -136,7 +136,10 @@ def run_inv(
 
 def project_containers(engine: docker.DockerClient, project: str) -> list[Container]:
     """Every container of a project, stopped ones too."""
-    return engine.containers.list(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+    # One that vanishes while they are listed is none of them any more.
+    return engine.containers.list(
+        all=True, filters={"label": f"{PROJECT_LABEL}={project}"}, ignore_removed=True
+    )
 
 
 def is_taken(engine: docker.DockerClient, project: str) -> bool:

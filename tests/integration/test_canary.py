@@ -107,6 +107,9 @@ def canary(own_stack: Stack) -> Canary:
         for name, password in planted.passwords.items():
             RotatingSecret(stack.secrets_dir, name).offer(password)
         say(planted, stack, "secrets.rotate", "all", "--overlap", "1")
+        # A connection that was let in with the former password would not use the planted one.
+        for name in stack.catalogs.agents:
+            client.execute_command("CLIENT", "KILL", "USER", name)
         use(planted, stack)
         fail_with_addresses(planted, stack)
         fail_at_redis(planted, stack, operator)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from src.agents.embeddings import SentenceEncoder
-from src.agents.openvino_encoder import OpenVinoEncoder, choose_device
+from src.agents.openvino_encoder import OpenVinoEncoder
 from src.agents.packaged_model import DIMENSIONS
 
 TEXTS = ["The moon pulls the oceans.", "def add(a, b): return a + b", "x", "word " * 600]
@@ -59,16 +59,3 @@ def test_an_intact_model_is_used_as_it_is(openvino_encoder: OpenVinoEncoder, fol
     before = openvino_encoder.model_file.stat()
     OpenVinoEncoder(folder)
     assert openvino_encoder.model_file.stat().st_ino == before.st_ino
-
-
-@pytest.mark.parametrize(
-    ("available", "device"),
-    [
-        (["CPU"], "CPU"),
-        (["CPU", "GPU", "NPU"], "NPU"),
-        (["CPU", "NPU.0", "NPU.1"], "NPU.0"),
-        (["CPU", "NPUX"], "CPU"),
-    ],
-)
-def test_an_npu_is_taken_where_there_is_one(available: list[str], device: str) -> None:
-    assert choose_device(available) == device

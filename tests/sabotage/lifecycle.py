@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from tests.integration.live import Stack
 from tests.sabotage.model import Act, Sabotage
-from tests.sabotage.spoiling import recreate, up_again
+from tests.sabotage.spoiling import in_turn, recreate, remove, up_again
 
 # The agent that starts fastest: it loads no model.
 AGENT = "knowledge-agent"
 AGENT_ENTRYPOINT = "/app/docker/base/scripts/agent-entrypoint.sh"
-IN_MEMORY = {"type": "tmpfs", "target": "/data", "tmpfs": {"mode": 0o1777}}
+NAMELESS = {"type": "volume", "target": "/data"}
+"""A volume of this one container: the next one gets another."""
 
 
 def in_container(service: str, *command: str) -> Act:
@@ -73,8 +74,9 @@ SABOTAGES = (
     ),
     Sabotage(
         (23,),
-        "a Redis whose data are in memory only",
-        recreate("redis", volumes=[IN_MEMORY]),
+        "a Redis whose data are in a volume without a name",
+        # Made anew, a container would keep the volume of the former one at this place.
+        in_turn(remove("redis"), recreate("redis", volumes=[NAMELESS])),
         up_again,
     ),
 )

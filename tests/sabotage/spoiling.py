@@ -61,6 +61,11 @@ def recreate(
     return apply
 
 
+def remove(service: str) -> Act:
+    """Remove a service's container; its named volumes stay."""
+    return lambda stack: stack.container(service).remove(force=True)
+
+
 def up_again(stack: Stack) -> None:
     """Whatever differs from its description is made anew, and everything is healthy afterwards."""
     stack.inv("up")

@@ -27,6 +27,12 @@ def test_only_an_agent_of_the_catalog_has_postgresql() -> None:
     assert settings.postgres.user == "knowledge"
 
 
+def test_without_a_password_file_postgresql_gets_none() -> None:
+    postgres = load_agent_settings({"AGENT_NAME": "knowledge"}).postgres
+    assert postgres is not None
+    assert postgres.read_password() is None
+
+
 def test_the_password_is_read_anew_each_time(tmp_path: Path) -> None:
     secret = tmp_path / "password"
     secret.write_text("first\n", encoding="utf-8")

@@ -16,6 +16,12 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - a setting, not a server of ours
 NOW = datetime(2026, 11, 23, 2, 0, 0, tzinfo=UTC)
 
 
+def probe(exit_code: int, output: str, began: str, ended: str) -> dict[str, Any]:
+    """A health check as the engine lists it; times are seconds of one minute."""
+    began, ended = (f"2026-11-23T01:40:{seconds}Z" for seconds in (began, ended))
+    return {"ExitCode": exit_code, "Output": output, "Start": began, "End": ended}
+
+
 def document(**state: Any) -> dict[str, Any]:
     """What the engine says of a healthy agent, as far as we look at it."""
     return {
@@ -31,8 +37,8 @@ def document(**state: Any) -> dict[str, Any]:
             "Health": {
                 "Status": "healthy",
                 "Log": [
-                    {"ExitCode": 1, "Output": "nothing listens\n", "End": "01:40:50"},
-                    {"ExitCode": 0, "Output": '{"status": "ready"}\n', "End": "01:40:55"},
+                    probe(1, "nothing listens\n", "49", "50"),
+                    probe(0, '{"status": "ready"}\n', "54", "55.5"),
                 ],
             },
             **state,
@@ -56,7 +62,12 @@ def test_reads_a_healthy_agent() -> None:
         True,
     )
     assert state.started == datetime(2026, 11, 23, 1, 40, 45, 500692, tzinfo=UTC)
-    assert state.last_probe == Probe(0, '{"status": "ready"}', "01:40:55")
+    assert state.last_probe == Probe(
+        0,
+        '{"status": "ready"}',
+        datetime(2026, 11, 23, 1, 40, 54, tzinfo=UTC),
+        datetime(2026, 11, 23, 1, 40, 55, 500000, tzinfo=UTC),
+    )
     assert state.url == "http://127.0.0.1:8001/health/chat"
 
 
@@ -107,7 +118,7 @@ def test_status_has_a_row_for_every_service_also_for_missing_and_unexpected_ones
         ({"status": "exited", "exit_code": 137, "out_of_memory": True}, "out of memory"),
         ({"status": "created"}, "never started"),
         ({"status": "created", "error": "port is taken\nmore"}, "port is taken"),
-        ({"health": "unhealthy", "last_probe": Probe(1, "nothing listens", "1")}, "nothing listens"),
+        ({"health": "unhealthy", "last_probe": Probe(1, "nothing listens", None, None)}, "nothing listens"),
         ({}, ""),
     ],
 )

@@ -116,6 +116,11 @@ def test_explains_what_the_engine_says(complaint: str, cause: str, exit_code: in
             "Redis can't read its append-only file: Bad file format reading the append only file",
             4,
         ),
+        (
+            "error: settings of agent 'rag' are wrong: AGENT_PORT: Input should be a valid integer (got 'x')",
+            "its settings are wrong: AGENT_PORT: Input should be a valid integer (got 'x')",
+            2,
+        ),
         ("nothing that we know", "its program ended with exit code 2", 4),
     ],
 )
@@ -174,7 +179,7 @@ def test_the_evidence_is_for_a_person() -> None:
         health="unhealthy",
         exit_code=1,
         restarts=3,
-        last_probe=Probe(1, "nothing listens on port 8000 yet", "12:00"),
+        last_probe=Probe(1, "nothing listens on port 8000 yet", None, None),
     )
     assert render_evidence(Evidence("rag-agent", state, ["one", "two"])).splitlines() == [
         "rag-agent: restarting, exit code 1, 3 restarts",
@@ -184,3 +189,14 @@ def test_the_evidence_is_for_a_person() -> None:
         "  one",
         "  two",
     ]
+
+
+def test_evidence_is_no_longer_than_what_is_known() -> None:
+    refused = Evidence("rag-agent", None, complaint="no space left on device\n")
+    assert render_evidence(refused).splitlines() == [
+        "rag-agent: not created",
+        "the engine says:",
+        "  no space left on device",
+    ]
+    well = container("rag-agent", last_probe=Probe(0, "pass", "12:00"))
+    assert render_evidence(Evidence("rag-agent", well)) == f"rag-agent: {well.word}"

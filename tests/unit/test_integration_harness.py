@@ -20,7 +20,7 @@ from tests.integration.claims import (
 from tests.integration.obligation_report import NOT_RUN, Results, render_report
 from tests.integration.obligations import OBLIGATIONS
 
-OFFSETS = range(20_000, 20_300, 97)
+OFFSETS = range(5_000, 5_300, 97)
 PORTS = (8001, 8005)
 
 
@@ -46,6 +46,24 @@ def test_a_port_that_somebody_has_moves_the_whole_range() -> None:
         assert claim.offset == OFFSETS[1]
         with pytest.raises(NoFreePorts):
             claim_port_offset(PORTS, OFFSETS[:1])
+
+
+class EngineApi:
+    """Lists two containers, of which one is gone when it is looked at."""
+
+    def containers(self, **_: object) -> list[dict[str, str]]:
+        return [{"Id": "stays"}, {"Id": "vanishes"}]
+
+    def inspect_container(self, identifier: str) -> dict[str, str]:
+        if identifier == "vanishes":
+            raise docker.errors.NotFound("no such container")
+        return {"Id": identifier}
+
+
+def test_a_container_that_vanishes_while_they_are_listed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = docker.DockerClient(version="1.43")
+    monkeypatch.setattr(engine, "api", EngineApi())
+    assert [each.id for each in live.project_containers(engine, "any")] == ["stays"]
 
 
 def test_one_session_at_a_time_in_a_checkout(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ REDIS_ERRORS: dict[str, redis.RedisError] = {
     "away": redis.ConnectionError("connection refused"),
     "full": redis.OutOfMemoryError("command not allowed when used memory > 'maxmemory'."),
     "disk": redis.ResponseError("MISCONF Errors writing to the AOF file: No space left on device"),
+    "right": redis.exceptions.NoPermissionError("this user has no permissions to access the key 'swordfish'"),
     "pipeline": redis.ResponseError(
         "Command # 1 (SET x 1) of pipeline caused error: ('MISCONF Errors writing to the AOF file: …',)"
     ),
@@ -196,6 +197,18 @@ async def test_the_description_of_the_interface_stays_on(client: httpx.AsyncClie
     document = (await client.get("/openapi.json")).json()
     assert {"/echo", "/livez", "/readyz", "/metrics", "/health/chat"} <= set(document["paths"])
     assert document["info"]["version"] == "1.2.3"
+
+
+async def test_a_right_that_is_missing_is_no_passing_fault(client: httpx.AsyncClient) -> None:
+    response = await client.get("/echo/redis/right")
+    detail = str(assert_problem(response, 500)["detail"])
+    assert "rights" in detail
+    assert "swordfish" not in detail
+    assert "retry-after" not in response.headers
+    assert (
+        'autobot_redis_errors_total{agent="chat",error="NoPermissionError"} 1.0'
+        in (await client.get("/metrics")).text
+    )
 
 
 @pytest.mark.parametrize(

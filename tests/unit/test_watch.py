@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from autobot_ops.stack import watch
 from autobot_ops.stack.health import ContainerState, Probe
-from autobot_ops.stack.watch import Failure, Verdict, judge, wait_until_well
+from autobot_ops.stack.watch import Failure, Verdict, judge, latest_probe, wait_until_well
 from tests.unit.test_up_plan import container
 
 STARTING = container("redis", health="starting")
@@ -19,8 +20,12 @@ def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "POLL_SECONDS", 0)
 
 
-def failed_probe(output: str, ended: str = "12:00:05") -> Probe:
-    return Probe(1, output, ended)
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def failed_probe(output: str, began: int = 4, ended: int = 5) -> Probe:
+    """One that ran from and to these seconds after noon."""
+    return Probe(1, output, NOON + timedelta(seconds=began), NOON + timedelta(seconds=ended))
 
 
 @pytest.mark.parametrize(
@@ -51,10 +56,23 @@ def test_judges_a_state(state: ContainerState | None, expected: Verdict) -> None
 
 
 def test_an_old_failure_is_history_until_a_new_probe_repeats_it() -> None:
-    before = container("redis", health="unhealthy", last_probe=failed_probe("no", "12:00:05"))
-    after = container("redis", health="unhealthy", last_probe=failed_probe("no", "12:00:10"))
-    assert judge(before, before) is Verdict.WAITING
-    assert judge(after, before) is Verdict.FAILED
+    before = container("redis", health="unhealthy", last_probe=failed_probe("no", 4, 5))
+    after = container("redis", health="unhealthy", last_probe=failed_probe("no", 9, 10))
+    since = latest_probe({"redis": before})
+    assert judge(before, before, since) is Verdict.WAITING
+    assert judge(after, before, since) is Verdict.FAILED
+
+
+def test_a_probe_that_began_before_what_it_asks_for_was_there_is_history_too() -> None:
+    """It was under way when Redis became healthy, and ended afterwards."""
+    redis = container("redis", last_probe=Probe(0, "PONG", NOON, NOON + timedelta(seconds=8)))
+    before = container("chat-agent", health="unhealthy", last_probe=failed_probe("no", 4, 5))
+    under_way = container("chat-agent", health="unhealthy", last_probe=failed_probe("no", 7, 9))
+    after = container("chat-agent", health="unhealthy", last_probe=failed_probe("no", 12, 13))
+    since = latest_probe({"redis": redis, "chat-agent": before})
+    assert judge(under_way, before, since) is Verdict.WAITING
+    assert judge(after, before, since) is Verdict.FAILED
+    assert judge(under_way, None, since) is Verdict.FAILED
 
 
 def test_restarts_from_before_do_not_count() -> None:

@@ -2,42 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import stat
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-from invoke import Program
 
-import tasks
-from autobot_ops import frontend
 from autobot_ops.backup.key_file import KEY_FILE
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.command import ROOT
 from autobot_ops.settings import Settings, load_settings
+from tests.inv_in_process import Inv, call_inv
 from tests.unit.backup.archives import KEYS
 
 PROJECT = "verbs"
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what it said."""
-
-    exit_code: int
-    output: str
-    remarks: str
-
-    @property
-    def document(self) -> Any:
-        """What `--json` printed."""
-        return json.loads(self.output)
-
-
-Inv = Callable[..., Ended]
 
 
 @pytest.fixture
@@ -73,18 +50,6 @@ def key_file(settings: Settings) -> Path:
 
 
 @pytest.fixture
-def inv(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Inv:
+def inv(settings: Settings) -> Inv:
     """Call a verb as the command line does."""
-
-    def call(*arguments: str) -> Ended:
-        monkeypatch.setattr(frontend, "emitted_json", [])
-        capsys.readouterr()
-        exit_code = 0
-        try:
-            Program(namespace=tasks.namespace).run(["inv", *arguments])
-        except SystemExit as end:
-            exit_code = int(end.code or 0)
-        said = capsys.readouterr()
-        return Ended(exit_code, said.out, said.err)
-
-    return call
+    return call_inv

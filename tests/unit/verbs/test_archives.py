@@ -9,9 +9,9 @@ import pytest
 
 from autobot_ops.backup.local_place import LocalPlace
 from autobot_ops.backup.manifest import Manifest
+from tests.inv_in_process import Inv
 from tests.unit.backup.archives import write_archive
 from tests.unit.backup.manifests import TAKEN_AT
-from tests.unit.verbs.conftest import Inv
 
 DAMAGED = 3
 

@@ -9,7 +9,8 @@ import pytest
 from autobot_ops.journal import open_journal, operation
 from autobot_ops.migration.run_folder import new_run
 from autobot_ops.settings import Settings
-from tests.unit.verbs.conftest import PROJECT, Inv
+from tests.inv_in_process import Inv
+from tests.unit.verbs.conftest import PROJECT
 
 MOMENT = datetime(2026, 11, 23, 4, 18, 20, 123000, tzinfo=UTC)
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from autobot_ops.backup.local_place import LocalPlace
+from tests.inv_in_process import Inv
 from tests.unit.backup.archives import write_archive
 from tests.unit.backup.manifests import TAKEN_AT
-from tests.unit.verbs.conftest import PROJECT, Inv
+from tests.unit.verbs.conftest import PROJECT
 
 LONG_AGO = TAKEN_AT - timedelta(days=3000)
 

@@ -1,0 +1,1 @@
+"""The agents that compute with models, with light models in their place."""
