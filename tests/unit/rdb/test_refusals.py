@@ -41,6 +41,7 @@ def refusal(data: bytes, chunk: int = 1 << 18) -> DamagedRdb | UnsupportedRdb:
     [
         (b"REDIS", NotAnRdb, "not even a header (byte 5)"),
         (b"ODIS00100", NotAnRdb, "no rdb begins with b'ODIS00100' (byte 0)"),
+        (b.rdb(header=b"000000010"), NotAnRdb, "no rdb begins with b'000000010' (byte 0)"),
         (b.rdb(header=b"REDIS0999"), UnsupportedVersion, "redis rdb version 999 is not supported (byte 0)"),
         (b.rdb(b"\xfa" + b.string(b"name") + LONG), MalformedRecord,
             "an auxiliary field of unusual length (byte 20)"),
