@@ -51,4 +51,4 @@ def _class_of(negated: bool, characters: frozenset[str]) -> bytes:
         # An empty class matches nothing, and its negation anything, as in Redis.
         return b"." if negated else b"(?!)"
     escaped = b"".join(re.escape(each.encode("latin-1")) for each in sorted(characters))
-    return escaped if len(characters) == 1 and not negated else b"[" + b"^" * negated + escaped + b"]"
+    return b"[" + b"^" * negated + escaped + b"]"

@@ -6,8 +6,6 @@ import errno
 import json
 import os
 import re
-import resource
-import signal
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +18,7 @@ from autobot_ops import history
 from autobot_ops.errors import PartlyDone, RefusedForSafety
 from autobot_ops.history import InvalidLimit, parse_journal, read_history
 from autobot_ops.journal import LONGEST_TEXT, Journal, open_journal, operation
+from tests.unit.full_disk import no_file_beyond
 
 
 @pytest.fixture
@@ -210,18 +209,11 @@ def test_whole_lines_follow_each_other_without_a_gap(journal: Journal) -> None:
 
 
 def test_a_line_that_does_not_fit_is_taken_back(tmp_path: Path) -> None:
-    """The limit of a file's size stands for a full disk: a write takes what fits."""
     said: list[str] = []
     journal = open_journal(tmp_path, said.append)
     journal.append({"a": 1})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20, before[1]))
-    try:
+    with no_file_beyond(20):
         journal.append({"b": "x" * 100})
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, ignored)
     assert journal.path.read_bytes() == b'{"a": 1}\n'
     assert said == [f"the journal {journal.path} can't be written: {os.strerror(errno.ENOSPC)}"]
 

@@ -30,6 +30,8 @@ from autobot_ops.catalog.routing import compile_pattern
         (r"a\*", "a*", True),
         ("*", "", True),
         ("ping", "p*g", True),
+        ("?", "?", True),
+        ("[^a]", "[^b]", True),
     ],
 )
 def test_overlap_of_known_pairs(one: str, other: str, expected: bool) -> None:
@@ -78,7 +80,7 @@ def test_a_pattern_overlaps_with_the_keys_that_it_matches(pattern: str, key: str
     [
         ("[abc]", "abc"), ("[a-c]", "abc"), ("[c-a]", "abc"), ("[a-cx]", "abcx"), ("[xa-c]", "xabc"),
         ("[a-", "a-"), ("[a-]", "]^_`a"), (r"[\]a]", "]a"), (r"[\--a]", "-a"), ("[a\\", "a\\"), ("[]", ""),
-        ("[a-c-e]", "abc-e"), ("[ab", "ab"),
+        ("[a-c-e]", "abc-e"), ("[ab", "ab"), (r"[\a", "a"),
     ],
 )  # fmt: skip
 def test_a_class_has_the_characters_that_redis_gives_it(pattern: str, characters: str) -> None:

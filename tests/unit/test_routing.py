@@ -47,7 +47,7 @@ def test_agrees_with_another_implementation(pattern: str, key: str) -> None:
         (r"a\*b", b"a*b", True), (r"a\*b", b"axb", False), ("[a-c]1", b"b1", True), ("[^a-c]1", b"b1", False),
         ("[]", b"a", False), ("x[ab", b"xb", True), (r"[\]]", b"]", True), ("[[]", b"[", True),
         (r"[\d]", b"d", True), (r"[\d]", b"7", False), ("[\\", b"\\", True),
-        ("a.b", b"axb", False),
+        ("a.b", b"axb", False), ("[a-c]1", b"X1", False),
     ],
 )  # fmt: skip
 def test_classes_and_escapes(pattern: str, key: bytes, matches: bool) -> None:

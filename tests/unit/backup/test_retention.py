@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from autobot_ops.backup.retention import ArchiveFacts, Cause, Decision, plan_retention
 from tests.unit.backup.facts import NOW, TIERS, facts
 
@@ -110,9 +112,49 @@ def test_neither_unverified_nor_damaged_nor_future_archives_stand_for_others() -
         assert causes(old) == {Cause.NEWEST_VERIFIED}
 
 
-def test_an_archive_in_the_bucket_does_not_stand_for_one_on_disk() -> None:
+def test_an_archive_in_the_bucket_does_not_stand_for_one_on_disk_nor_the_other_way_round() -> None:
     _, old = plan(facts(90), facts(1, place="bucket"))
     assert not old.remove
+    old, _ = plan(facts(90, place="bucket"), facts(1))
+    assert not old.remove
+
+
+def test_an_archive_of_this_moment_stands_for_older_ones() -> None:
+    old, new = plan(facts(31), facts(0))
+    assert old.remove
+    assert causes(new) == {Cause.YOUNG, Cause.NEWEST_VERIFIED}
+
+
+def test_an_archive_that_holds_nothing_needs_none_that_stands_for_it() -> None:
+    (decision,) = plan(facts(31, contents=""))
+    assert (decision.remove, decision.why) == (True, "older than 30 days")
+
+
+def test_what_is_in_use_is_kept_for_that_alone() -> None:
+    used, _ = plan(facts(31, in_use=True), facts(1))
+    assert causes(used) == {Cause.IN_USE}
+
+
+def test_an_unverified_archive_that_nothing_covers_says_of_what() -> None:
+    (alone,) = plan(facts(31, verified=False))
+    assert causes(alone) == {Cause.NOT_COVERED}
+    assert alone.why == "no newer verified one of main, sessions"
+    before, _ = plan(facts(31, verified=False), facts(1, empty="sessions"))
+    assert causes(before) == {Cause.NOT_COVERED}
+    assert before.why == "no newer verified one that isn't empty of sessions"
+
+
+def test_a_retention_of_one_day_is_a_day() -> None:
+    tiers = {"critical": TIERS["critical"].model_copy(update={"retention_days": 1})}
+    old, young = plan_retention([facts(2), facts(0.5)], tiers, NOW)
+    assert old.why.startswith("older than 1 day, ")
+    assert young.why.startswith("1 day, until ")
+
+
+@pytest.mark.usefixtures("_in_tokyo")
+def test_dates_are_told_in_utc_wherever_they_are_read() -> None:
+    (decision,) = plan(facts(-1))
+    assert decision.why == "its date, 2026-11-24 04:00 UTC, is in the future"
 
 
 def test_what_a_person_should_look_at_is_marked() -> None:

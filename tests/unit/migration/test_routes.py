@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autobot_ops.catalog import load_catalogs
+from autobot_ops.catalog.load import UnknownName
 from autobot_ops.catalog.routing import Router
 from autobot_ops.migration.errors import InvalidRoute
-from autobot_ops.migration.routes import Routes, make_routes, parse_route, parse_rules, read_rules
+from autobot_ops.migration.routes import Routes, Section, make_routes, parse_route, parse_rules, read_rules
 
 CATALOGS = load_catalogs(Path(__file__).parents[3])
-ROUTES = make_routes(CATALOGS.databases)
 HINT = "Write it as PATTERN=DATABASE, such as --route 'old:*=knowledge'."
 
 letters = st.text(alphabet="ab:", max_size=4)
@@ -23,7 +23,7 @@ patterns = st.lists(pieces, min_size=1, max_size=4).map("".join)
 names = st.sampled_from(sorted(CATALOGS.databases))
 keys = st.one_of(
     st.binary(max_size=8),
-    st.text(alphabet="ab:*äx.", max_size=8).map(str.encode),
+    st.text(alphabet="ab:*äx.\n", max_size=8).map(str.encode),
     st.text(max_size=6).map(str.encode),
 )
 
@@ -46,8 +46,14 @@ def test_says_so_for_keys_that_look_like_patterns(extra: list[tuple[str, str]], 
     assert routed(routes, pattern.encode()) == routes.router.route(pattern.encode())
 
 
-def test_the_router_of_the_catalog_is_the_same() -> None:
-    assert isinstance(ROUTES.router, Router)
+@pytest.fixture
+def routes() -> Routes:
+    """The catalog's."""
+    return make_routes(CATALOGS.databases)
+
+
+def test_the_router_of_the_catalog_is_the_same(routes: Routes) -> None:
+    assert isinstance(routes.router, Router)
     for key in (
         b"fact:1",
         b"facts_by_x",
@@ -57,16 +63,39 @@ def test_the_router_of_the_catalog_is_the_same() -> None:
         b"ping",
         b"autobot:models:x",
     ):
-        assert routed(ROUTES, key) == ROUTES.router.route(key)
+        assert routed(routes, key) == routes.router.route(key)
 
 
-def test_keys_that_name_each_other_are_one_section() -> None:
+def test_keys_that_name_each_other_are_one_section(routes: Routes) -> None:
     sections = {
-        ROUTES.section_of(key)
+        routes.section_of(key)
         for key in (b"fact:1", b"facts_by_category:x", b"atomic_fact:1", b"fact_id_counter")
     }
     assert len(sections) == 1
-    assert ROUTES.section_of(b"doc:1") not in sections
+    assert routes.section_of(b"doc:1") not in sections
+
+
+def test_a_section_says_where_its_keys_go_and_which_of_them_go_together(routes: Routes) -> None:
+    fact, document = (routes.sections[routes.section_of(key) or 0] for key in (b"fact:1", b"doc:1"))
+    assert fact == Section("knowledge", CATALOGS.databases["knowledge"].number, "facts")
+    assert document == Section("knowledge", CATALOGS.databases["knowledge"].number, "")
+
+
+def test_a_shorter_prefix_is_not_passed_over_on_the_way_to_a_longer_one() -> None:
+    routes = make_routes(CATALOGS.databases, [("zz*", "models"), ("zzz:*", "knowledge")])
+    assert [routed(routes, key) for key in (b"zzz:1", b"zzy", b"zy")] == ["knowledge", "models", None]
+
+
+def test_a_line_end_in_a_key_is_a_character() -> None:
+    routes = make_routes(CATALOGS.databases, [("zz?1", "models")])
+    assert routed(routes, b"zz\n1") == "models"
+    assert routed(routes, b"zzz1\n") is None
+
+
+def test_refuses_a_database_that_the_catalog_does_not_have() -> None:
+    with pytest.raises(UnknownName, match=r"^unknown database 'modles'$") as caught:
+        make_routes(CATALOGS.databases, [("a:*", "modles")])
+    assert "Did you mean 'models'?" in caught.value.hint
 
 
 def test_pinned_prefixes_stay_whatever_claims_them() -> None:
@@ -74,6 +103,8 @@ def test_pinned_prefixes_stay_whatever_claims_them() -> None:
     assert routed(routes, b"doc:special*x:1") == "main"
     assert routed(routes, b"doc:special:1") == "models"
     assert routed(routes, b"doc:special and x:1") == "models"
+    routes = make_routes(CATALOGS.databases, [("doc:special*", "models")], pinned=["doc:"])
+    assert routed(routes, b"doc:special:1") == "main"
 
 
 @pytest.mark.parametrize("text", ["", "x", "=knowledge", "x=", "x= "])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from io import BytesIO
 
 import pytest
@@ -187,6 +188,22 @@ def test_a_key_longer_than_the_buffer_is_held_as_a_whole(chunk: int) -> None:
 def test_refuses_an_impossible_key_length_instead_of_reading_on() -> None:
     with pytest.raises(MalformedRecord, match="key"):
         read_all(b.rdb(b"\x00\x81" + (1 << 40).to_bytes(8, "big") + bytes(100)), 10)
+
+
+@pytest.mark.parametrize("size", [0, 63, 64, 65, 255, 256, 300, 16_383, 16_384, 20_000])
+def test_a_string_ends_where_its_length_says(size: int) -> None:
+    data = b.rdb(b.select(0), b.entry(b"k" * size, 0, b.raw(b"v" * size)), b.entry(b"next", 0, b.raw(b"x")))
+    read = [(entry.key, described(entry).value) for entry in Reader(BytesIO(data))]
+    assert read == [(b"k" * size, b.raw(b"v" * size)), (b"next", b.raw(b"x"))]
+
+
+def test_an_expiry_in_seconds_may_lie_before_1970() -> None:
+    data = b.rdb(b.select(0), b"\xfd" + struct.pack("<i", -5) + b.entry(b"key", 0, b.raw(b"value")))
+    assert [entry.expires_at for entry in Reader(BytesIO(data))] == [-5000]
+
+
+def test_counts_every_function_library() -> None:
+    assert read_all(b.rdb(b"\xf5" + b.raw(b"one"), b"\xf5" + b.raw(b"two"))).function_libraries == 2
 
 
 @chunk_sizes

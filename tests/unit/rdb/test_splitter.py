@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from autobot_ops.rdb.errors import DamagedRdb, UnsupportedRdb
+from autobot_ops.rdb.errors import ChecksumMissing, DamagedRdb, UnsupportedRdb
 from autobot_ops.rdb.layout import DIALECTS, REDIS, Dialect
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import RdbWriter, Splitter
@@ -145,3 +145,30 @@ def test_a_database_without_keys_gets_a_valid_file_too() -> None:
     list(reader)
     assert reader.fields[b"redis-ver"] == b"7.0.15"
     assert splitter.writers[9].size == len(output.getvalue())
+
+
+def test_keys_before_any_selection_are_counted_for_database_0() -> None:
+    splitter, files = split(b.rdb(b.entry(b"key", 0, b.raw(b"value"))))
+    assert splitter.summaries[0].keys == 1
+    assert files == {}
+
+
+def test_counting_fills_the_same_summaries() -> None:
+    data, _ = every_type()
+    splitter = Splitter(BytesIO(data), lambda _: None)
+    counts = splitter.run_counting()
+    assert splitter.summaries == {number: count.summary for number, count in counts.items()}
+    assert set(counts) == {3, 15}
+
+
+def test_a_stream_without_checksum_is_split_only_when_told() -> None:
+    data = b.rdb(b.select(1), b.entry(b"key", 0, b.raw(b"value")), checksum=False)
+    with pytest.raises(ChecksumMissing):
+        split(data)
+    splitter = Splitter(BytesIO(data), lambda _: BytesIO(), accept_missing_checksum=True)
+    splitter.run()
+    assert splitter.summaries[1].keys == 1
+
+
+def test_holds_as_much_as_it_is_told() -> None:
+    assert Splitter(BytesIO(), lambda _: None, chunk_bytes=300).reader.window.chunk_bytes == 300
