@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from autobot_ops.adapters.redis_server import dialer
+from autobot_ops.demo.legacy_keys import COUNTER
 from autobot_ops.stack import reload
 from autobot_ops.stack.stack import Stack
 from tests.component.small_stack.conftest import Project
@@ -98,6 +99,31 @@ def test_legacy_keys_of_the_stack_move_and_come_back(stack: Stack, inv: Inv) -> 
         client.delete(*legacy)
 
 
+@pytest.fixture
+def without_facts(stack: Stack) -> Iterator[None]:
+    """The knowledge agent's counter is put aside, as if it had never stored anything."""
+    aside = f"{COUNTER}:aside"
+    with dialer(stack, "operator")(stack.catalogs.databases["knowledge"].number) as client:
+        if known := client.exists(COUNTER):
+            client.rename(COUNTER, aside)
+        yield
+        if known:
+            client.rename(aside, COUNTER)
+
+
+@pytest.mark.usefixtures("without_facts")
+def test_demo_keys_are_refused_where_the_agent_has_facts(stack: Stack, inv: Inv) -> None:
+    with dialer(stack, "operator")(stack.catalogs.databases["knowledge"].number) as client:
+        client.set(COUNTER, 7)
+        refused = inv("demo.seed", "--keys", "60", "--yes")
+        client.delete(COUNTER)
+    assert refused.exit_code == 5
+    assert "the knowledge agent's facts are in 'knowledge'" in refused.remarks
+    with dialer(stack, "operator")(0) as client:
+        assert client.dbsize() == 0
+
+
+@pytest.mark.usefixtures("without_facts")
 def test_demo_keys_are_written_into_an_empty_database_or_after_a_yes(stack: Stack, inv: Inv) -> None:
     assert "would write 60 keys" in inv("demo.seed", "--keys", "60", "--dry-run").output
     assert inv("demo.seed", "--dry-run", "--big", "--json").document["big"] is True
