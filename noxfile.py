@@ -172,6 +172,7 @@ def coverage(session: nox.Session) -> None:
     for folder in folders:
         session.run(
             *(program, "run", "-m", "pytest", "-p", "tests.measured_children", f"tests/{folder}", "-q"),
+            *(SIDE_BY_SIDE if folder == "component" else ()),
             env={"PATH": HOST_PATH},
         )
     session.run(program, "combine", "--quiet")
@@ -183,7 +184,9 @@ def coverage(session: nox.Session) -> None:
 @nox.session(default=False, venv_backend="virtualenv")
 def mutation(session: nox.Session) -> None:
     """Whether tests notice small changes of the code that protects data; survivors must be explained."""
-    session.install("-qq", "-r", "requirements.txt", MUTMUT)
+    session.install("-qq", "-r", "requirements.txt")
+    # By itself: beside hashes, pip wants some for everything.
+    session.install("-qq", MUTMUT)
     shutil.rmtree("mutants", ignore_errors=True)
     session.run("mutmut", "run", "--max-children", "1")
     session.run("python", "-m", "tests.mutation.results", *session.posargs)
