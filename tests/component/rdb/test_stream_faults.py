@@ -24,6 +24,8 @@ from tests.component.rdb.test_stream import SLOWLY, kill_child, wait_until
 
 EMPTY = 9
 """A wanted database that has no keys."""
+BALLAST = 12
+"""A database behind the wanted ones."""
 
 
 class Outputs:
@@ -64,6 +66,13 @@ def test_an_undisturbed_stream_is_whole(start_server: StartServer, diskless: str
     assert fingerprints(BytesIO(outputs.by_number[EMPTY].getvalue())) == {}
 
 
+def add_ballast(server: DataServer) -> None:
+    """More behind all keys than sockets hold: the end can't be under way before a slow reader gets there."""
+    with server.client(BALLAST) as client:
+        for number in range(24):
+            client.set(f"ballast {number}", os.urandom(1_000_000))
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
 @pytest.mark.parametrize(
     ("happens", "says"),
@@ -79,6 +88,7 @@ def test_whatever_ends_the_stream_early_is_named(
     server = start_server(*SLOWLY)
     fill(server, keys=700, odd=False)
     keys = sum(server.command("DBSIZE", number=number) for number in DATABASES)
+    add_ballast(server)
     happened = False
 
     def disturb(_: int, seen: int) -> None:
