@@ -6,7 +6,7 @@ answering becomes DaemonUnreachable; a container that vanishes while it is looke
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -106,15 +106,25 @@ def missing_images(client: docker.DockerClient, references: Iterable[str]) -> fr
 
 
 def published_ports(client: docker.DockerClient) -> dict[int, str]:
-    """Host ports that running containers publish, with the container's name."""
+    """Host ports of running containers, with the container's name.
+
+    Those of a container that the engine keeps restarting are among them: they are free for moments only.
+    """
     with speaking_to_the_daemon():
-        listed = client.api.containers()
-    return {
-        port["PublicPort"]: row["Names"][0].removeprefix("/")
-        for row in listed
-        for port in row.get("Ports") or ()
-        if "PublicPort" in port
-    }
+        return {
+            port: row["Names"][0].removeprefix("/")
+            for row in client.api.containers()
+            for port in _host_ports(client, row)
+        }
+
+
+def _host_ports(client: docker.DockerClient, row: Mapping[str, Any]) -> list[int]:
+    if published := [port["PublicPort"] for port in row.get("Ports") or () if "PublicPort" in port]:
+        return published
+    # Between two of its runs a container publishes nothing; what it is going to publish stays with it.
+    found = _inspect(client, row["Id"]) or {"HostConfig": {}}
+    bindings = (found["HostConfig"].get("PortBindings") or {}).values()
+    return [int(bound["HostPort"]) for each in bindings for bound in each or () if bound["HostPort"]]
 
 
 def project_volumes(client: docker.DockerClient, project: str) -> tuple[str, ...]:

@@ -143,10 +143,17 @@ class PostgresProcess:
                 one.send_signal(number)
 
     def stop(self) -> None:
-        """End it at once and wait; what was committed stays."""
+        """End it and wait; what was committed stays."""
+        self._end(signal.SIGINT)
+
+    def crash(self) -> None:
+        """End it without a word to its clients, so not waiting for one that doesn't read; as `stop` else."""
+        self._end(signal.SIGQUIT)
+
+    def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
             if self.process.poll() is None:
-                self.process.send_signal(signal.SIGINT)
+                self.process.send_signal(number)
             self.process.wait(timeout=START_SECONDS)
             self.process = None
 

@@ -281,9 +281,10 @@ def test_a_killed_pg_dump_is_no_dump(server: PostgresProcess) -> None:
         dump(server, when_it_begins=kill_pg_dump)
 
 
-def test_postgres_stopped_in_mid_dump_is_named(server: PostgresProcess) -> None:
+def test_postgres_crashed_in_mid_dump_is_named(server: PostgresProcess) -> None:
+    """Not stopped: that may wait for the dump's reader, who waits for it here."""
     with pytest.raises((PostgresUnreachable, DumpFailed)):
-        dump(server, when_it_begins=server.stop)
+        dump(server, when_it_begins=server.crash)
 
 
 def test_names_a_server_that_is_not_there(server: PostgresProcess) -> None:

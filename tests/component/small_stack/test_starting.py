@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from autobot_ops import frontend
+from autobot_ops.adapters.containers import published_ports
 from autobot_ops.isolation.acl import ACL_FILE
 from autobot_ops.stack.stack import Stack
 from tests.component.small_stack.conftest import Project
 from tests.component.small_stack.small_project import SERVICE, SERVICES
+from tests.free_ports import free_port
 from tests.integration.waiting import wait_until
 from tests.inv_in_process import Ended, Inv
 
@@ -31,6 +33,10 @@ def took(ended: Ended) -> set[str]:
     """The services that weren't left as they were."""
     assert ended.exit_code == 0, ended.remarks
     return {row["service"] for row in ended.document["services"] if row["seconds"] is not None}
+
+
+def restarts(stack: Stack, name: str) -> int:
+    return int(stack.client.api.inspect_container(name)["RestartCount"])
 
 
 def test_a_second_up_leaves_everything_as_it_was(stack: Stack, inv: Inv) -> None:
@@ -103,6 +109,29 @@ def test_a_bad_configuration_is_told_with_its_cause_and_mended_by_the_next_up(
     assert "interrupted, healthy so far: redis, postgres" in stopped.remarks
     assert took(inv("up", "--json")) <= {SERVICE}
     assert {state.is_well for state in stack.observe().values()} == {True}
+
+
+@pytest.fixture
+def crashing(stack: Stack) -> Iterator[tuple[str, int]]:
+    """The name and the published port of a container that the engine restarts over and over."""
+    name, port = f"{stack.settings.project}-crashing", free_port()
+    container = stack.client.containers.run(
+        stack.client.containers.get(f"{stack.settings.project}-{SERVICE}").attrs["Image"],
+        name=name,
+        entrypoint=["false"],
+        restart_policy={"Name": "always"},
+        ports={f"{port}/tcp": ("127.0.0.1", port)},
+        detach=True,
+    )
+    yield name, port
+    container.remove(force=True)
+
+
+def test_a_container_keeps_its_port_between_restarts(stack: Stack, crashing: tuple[str, int]) -> None:
+    name, port = crashing
+    wait_until(lambda: restarts(stack, name) > 0, f"{name} is restarted", 30)
+    while restarts(stack, name) < 6:
+        assert published_ports(stack.client).get(port) == name
 
 
 def test_an_agent_that_lacked_redis_is_left_alone_when_redis_comes_back(stack: Stack, inv: Inv) -> None:
