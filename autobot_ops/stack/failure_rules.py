@@ -72,6 +72,12 @@ RULES = (
         CONFIGURATION,
     ),
     Rule(
+        r"the variable (\w+ is wrong: [^\n\"]+)",
+        "the variable {0}",
+        "Correct docker/env/*.env, or the agent's part of compose/agents.yml, then inv up.",
+        CONFIGURATION,
+    ),
+    Rule(
         r"settings of agent '\w+' are wrong: ([^\n\"]+)",
         "its settings are wrong: {0}",
         "Correct docker/env/*.env, or the agent's part of compose/agents.yml, then inv up.",

@@ -110,6 +110,31 @@ def test_an_agent_with_postgres_needs_its_variables_too(tmp_path: Path) -> None:
     assert "POSTGRES_PASSWORD_FILE" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REDIS_PORT", "many"),
+        ("REDIS_PORT", "0"),
+        ("AGENT_PORT", "65536"),
+        ("DEPENDENCY_WAIT_SECONDS", "a minute"),
+    ],
+)
+def test_a_number_that_is_none_is_named_before_anything_is_waited_for(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    done = run("agent-entrypoint.sh", "true", **complete(tmp_path, free_port()) | {name: value})
+    assert done.returncode == 2
+    (line,) = log_lines(done.stderr)
+    assert line["message"].startswith(f"the variable {name} is wrong: '{value}' is no ")
+    assert "inv up" in line["hint"]
+
+
+@pytest.mark.parametrize("port", ["1", "08080", "65535"])
+def test_a_port_is_a_number_up_to_65535(tmp_path: Path, port: str) -> None:
+    done = run("common-functions.sh", "check_environment", **complete(tmp_path, 1) | {"AGENT_PORT": port})
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_an_unreadable_secret_is_named(tmp_path: Path) -> None:
     environment = complete(tmp_path, 1) | {"REDIS_PASSWORD_FILE": str(tmp_path / "gone")}
     done = run("common-functions.sh", "check_environment", **environment)

@@ -29,6 +29,10 @@ ACL = (
 MISSING = (
     '{"level": "ERROR", "agent": "chat", "message": "the variable %s is missing", "hint": "Compare them."}'
 )
+WRONG_PORT = (
+    '{"level": "ERROR", "agent": "chat", "message": "the variable REDIS_PORT is wrong: \'many\' is no port",'
+    ' "hint": "Correct it."}'
+)
 LATE = '{"level": "ERROR", "agent": "rag", "message": "redis does not answer at redis:6379 within 60 s"}'
 UNWRITABLE = (
     '{"level": "ERROR", "message": "/app/data can\'t be written by user 10001", "hint": "The disk is full"}'
@@ -103,6 +107,11 @@ def test_explains_what_the_engine_says(complaint: str, cause: str, exit_code: in
             'FATAL:  password authentication failed for user "knowledge"',
             'a wrong password: password authentication failed for user "knowledge',
             4,
+        ),
+        (
+            WRONG_PORT,
+            "the variable REDIS_PORT is wrong: 'many' is no port",
+            2,
         ),
         (LATE, "redis does not answer at redis:6379", 4),
         (UNWRITABLE, "/app/data can't be written by the container's user", 4),

@@ -36,7 +36,11 @@ load_configuration() { # load_configuration FILE: exports its NAME=value lines; 
     done <"$1"
 }
 
-check_environment() { # names every missing variable and unreadable secret; 2 if there is one
+is_port() {
+    [[ $1 =~ ^[0-9]{1,5}$ ]] && ((10#$1 >= 1 && 10#$1 <= 65535))
+}
+
+check_environment() { # names every missing or wrong variable and unreadable secret; 2 if there is one
     local name failed=0
     local -a required=("${REQUIRED_VARIABLES[@]}")
     [ -z "${POSTGRES_HOST:-}" ] || required+=("${POSTGRES_VARIABLES[@]}")
@@ -45,12 +49,21 @@ check_environment() { # names every missing variable and unreadable secret; 2 if
             log ERROR "the variable $name is missing" \
                 "Compare docker/env/*.env with their examples, or run inv config.check."
             failed=2
+        elif [[ $name == *_PORT ]] && ! is_port "${!name}"; then
+            log ERROR "the variable $name is wrong: '${!name}' is no port" \
+                "Correct docker/env/*.env, or the agent's part of compose/agents.yml, then inv up."
+            failed=2
         elif [[ $name == *_FILE ]] && ! [ -r "${!name}" ]; then
             log ERROR "the secret file ${!name} can't be read by user $(id -u)" \
                 "inv config.init makes secrets; they must belong to group AUTOBOT_SECRETS_GID."
             failed=2
         fi
     done
+    if ! [[ ${DEPENDENCY_WAIT_SECONDS:-60} =~ ^[0-9]{1,6}$ ]]; then
+        log ERROR "the variable DEPENDENCY_WAIT_SECONDS is wrong: '$DEPENDENCY_WAIT_SECONDS' is no number of seconds" \
+            "Correct it in docker/env/*.env, then inv up."
+        failed=2
+    fi
     return "$failed"
 }
 
@@ -82,7 +95,7 @@ test_connection() { # test_connection HOST PORT [SECONDS]: 0 if a TCP connection
 }
 
 wait_for_dependencies() { # all of them within one budget; 4 and the names of those that don't answer
-    local budget=${DEPENDENCY_WAIT_SECONDS:-60} name host port failed=0
+    local budget=$((10#${DEPENDENCY_WAIT_SECONDS:-60})) name host port failed=0
     local deadline=$((SECONDS + budget))
     while read -r name host port; do
         until test_connection "$host" "$port" 2; do
