@@ -15,6 +15,8 @@ from types import TracebackType
 
 STOP_SECONDS = 90.0
 POLL_SECONDS = 0.05
+WRITES_BEFORE = 5
+"""Of each writer, before anything fails: a fault that is over at once has something to lose too."""
 
 
 class NotAcknowledged(Exception):
@@ -72,13 +74,13 @@ class Ledger:
         self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> Ledger:
-        """Begin, and wait until every writer has been acknowledged once."""
-        began = time.monotonic()
+        """Begin, and wait until every writer has been acknowledged a few times."""
         for account in self.accounts.values():
             thread = threading.Thread(target=self._work, args=(account,), daemon=True)
             thread.start()
             self._threads.append(thread)
-        assert self.wait_until_all_write(began, STOP_SECONDS), self.words()
+        for _ in range(WRITES_BEFORE):
+            assert self.wait_until_all_write(time.monotonic(), STOP_SECONDS), self.words()
         return self
 
     def __exit__(

@@ -95,7 +95,7 @@ class RagWriter(AgentWriter):
     """Adds documents: in Chroma, on the agent's own volume, with their vectors in Redis."""
 
     name = "rag"
-    per_second = 1.0
+    per_second = 2.0
 
     def write(self, number: int) -> str:
         """A document of one passage."""
@@ -119,7 +119,7 @@ class NpuWriter(AgentWriter):
     """Indexes files: vectors in Redis."""
 
     name = "npu"
-    per_second = 1.0
+    per_second = 2.0
 
     def write(self, number: int) -> str:
         """A file of one function."""
