@@ -114,6 +114,19 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def flakes(session: nox.Session) -> None:
+    """Run the integration tests ten times in a row; what fails in one of the runs is a flake.
+
+    `-- component` runs those, `--times N` as often, `--record` writes the table into docs/verification.md.
+    """
+    needs_docker(session)
+    install_test_servers(session)
+    program = os.path.join(VENV_BIN, "python")  # noqa: PTH118
+    as_in_its_session = SIDE_BY_SIDE if "component" in session.posargs else ()
+    run_on_host(session, program, "-m", "tests.flakes", *session.posargs, *as_in_its_session)
+
+
+@nox.session(default=False)
 def sabotage(session: nox.Session) -> None:
     """Spoil a stack of its own in many ways; each time the tests of an obligation must notice.
 

@@ -6,6 +6,7 @@ A plain run of tests leaves the file alone; with `--record` each table goes into
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def record(part: str, body: str, *, document: Path = DOCUMENT) -> None:
     document.write_text(place.sub(lambda _: f"{begin}\nMade on {day}.\n\n{body.strip()}\n{end}", text))
 
 
-def markdown_table(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def markdown_table(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table in Markdown; cells hold no line breaks, pipes are escaped."""
     lines = [columns, ("---",) * len(columns), *rows]
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from xml.etree import ElementTree
 
 import docker.errors
 
 from tests.conftest import ROOT
 from tests.integration.live import Stack
+from tests.junit import parse_report
 from tests.sabotage.model import Sabotage
 
 Say = Callable[[str], None]
@@ -115,12 +115,4 @@ def failing_tests(stack: Stack, number: int, only: str) -> tuple[str, ...]:
         )  # fmt: skip
         if done.returncode not in {0, TESTS_FAILED}:
             raise TestsDidNotRun(f"obligation {number}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return parse_report(report.read_text(encoding="utf-8"))
-
-
-def parse_report(document: str) -> tuple[str, ...]:
-    """Names of the tests in a JUnit document that failed, those that failed in a fixture last."""
-    cases = list(ElementTree.fromstring(document).iter("testcase"))  # noqa: S314 - pytest wrote it just now
-    failed = dict.fromkeys(case.attrib["name"] for case in cases if case.find("failure") is not None)
-    unready = dict.fromkeys(case.attrib["name"] for case in cases if case.find("error") is not None)
-    return (*failed, *(f"set-up of {name}" for name in unready if name not in failed))
+        return parse_report(report.read_text(encoding="utf-8")).failed

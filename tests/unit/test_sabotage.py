@@ -7,25 +7,13 @@ import pytest
 from tests.integration.obligations import OBLIGATIONS
 from tests.sabotage.catalogue import SABOTAGES
 from tests.sabotage.model import Sabotage
-from tests.sabotage.runner import Verdict, parse_report
-
-REPORT = """<?xml version="1.0" encoding="utf-8"?>
-<testsuites><testsuite name="pytest" errors="2" failures="1" tests="4">
-<testcase classname="test_up" name="test_fails[chat]"><failure message="no">no</failure></testcase>
-<testcase classname="test_up" name="test_passes" />
-<testcase classname="test_up" name="test_has_no_fixture"><error message="x">x</error></testcase>
-<testcase classname="test_up" name="test_fails[chat]"><error message="x">x</error></testcase>
-</testsuite></testsuites>"""
+from tests.sabotage.runner import Verdict
 
 
 def test_one_that_could_not_be_applied_does_not_hold_and_says_why() -> None:
     verdict = Verdict(7, "a wrong number", (), (), not_applied="LookupError: nothing to replace")
     assert not verdict.holds
     assert verdict.cells[2] == "**not applied**: LookupError: nothing to replace"
-
-
-def test_a_test_that_fails_or_has_no_fixture_counts_once() -> None:
-    assert parse_report(REPORT) == ("test_fails[chat]", "set-up of test_has_no_fixture")
 
 
 @pytest.mark.parametrize(
