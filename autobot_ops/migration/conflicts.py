@@ -18,7 +18,7 @@ from autobot_ops.migration.looking import Found
 from autobot_ops.migration.routes import SOURCE_NUMBER
 from autobot_ops.migration.run_folder import RunFolder, named
 from autobot_ops.rdb.fingerprint import KeyDigests
-from autobot_ops.rdb.layout import EXPIRES_MILLISECONDS, VALKEY, Dialect
+from autobot_ops.rdb.layout import EXPIRES_MILLISECONDS, SELECT, VALKEY, Dialect
 from autobot_ops.rdb.reader import Reader
 
 Choice = Literal["fail", "skip", "replace", "keep-newer"]
@@ -162,7 +162,7 @@ def digest_of_dump(
     name = b"\x80" + len(key).to_bytes(4, "big") + key
     expiry = b"" if expires_at is None else bytes((EXPIRES_MILLISECONDS,)) + expires_at.to_bytes(8, "little")
     reader = Reader(
-        io.BytesIO(header + expiry + body[:1] + name + body[1:] + b"\xff" + bytes(8)),
+        io.BytesIO(header + bytes((SELECT, 0)) + expiry + body[:1] + name + body[1:] + b"\xff" + bytes(8)),
         accept_missing_checksum=True,
     )
     total = 0

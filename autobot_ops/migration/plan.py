@@ -19,11 +19,6 @@ Print = Annotated[
     BeforeValidator(lambda value: Fingerprint.parse(value) if isinstance(value, str) else value),
     PlainSerializer(str, return_type=str),
 ]
-READS_PER_SECOND = 85_000
-"""Keys read for a plan and put into the safety archives, as measured: benchmarks/results/migrate.md."""
-
-MOVES_PER_SECOND = 90_000
-"""Keys moved and swept and verified, as measured with others at work in the same place."""
 
 
 class _Facts(BaseModel):
@@ -126,16 +121,6 @@ class MigrationPlan(_Facts):
     def differing(self) -> int:
         """How many keys can't move because another value has their place."""
         return sum(each.different for each in self.collisions)
-
-    @property
-    def reading_seconds(self) -> float:
-        """How long the plan and the safety archives take, roughly: all of database 0 is read."""
-        return (self.keys + self.stays.keys) / READS_PER_SECOND
-
-    @property
-    def moving_seconds(self) -> float:
-        """How long moving and verifying take, roughly; a --max-rate makes them longer."""
-        return self.keys / MOVES_PER_SECOND
 
     @property
     def target_names(self) -> Mapping[int, str]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from autobot_ops.migration.comparing import EXPIRED, Differences
+from autobot_ops.migration.duration import moving_seconds, reading_seconds
 from autobot_ops.migration.looking import Found
 from autobot_ops.migration.pace import Pace
 from autobot_ops.migration.plan import MigrationPlan
@@ -42,8 +43,8 @@ def _plan_row(name: str, keys: int, size: int, expiring: int, largest: Any) -> t
     return (name, f"{keys:,}", f"{size:,}" if size else "", share if size else "", first)
 
 
-def plan_remarks(plan: MigrationPlan) -> list[str]:
-    """What else one should know before moving."""
+def plan_remarks(plan: MigrationPlan, max_rate: float | None = None) -> list[str]:
+    """What else one should know before moving, at `max_rate` keys a second at most."""
     lines = []
     if plan.origin == "scan":
         lines.append("planned with SCAN: no sizes, no fingerprints, not one point in time")
@@ -63,17 +64,20 @@ def plan_remarks(plan: MigrationPlan) -> list[str]:
             lines.append(f"collision: {what}, such as {', '.join(collision.examples)}")
         if collision.equal:
             lines.append(f"already there: {collision.equal:,} equal keys in '{collision.database_name}'")
-    lines.append(
-        f"plan and safety archive take about {_at_least_one(plan.reading_seconds)} s, "
-        f"moving and verifying {_at_least_one(plan.moving_seconds)} s more"
-        if plan.keys
-        else "nothing is to be moved"
-    )
+    lines.append(_expected_duration(plan, max_rate) if plan.keys else "nothing is to be moved")
     return lines
 
 
-def _at_least_one(seconds: float) -> int:
-    return max(1, round(seconds))
+def _expected_duration(plan: MigrationPlan, max_rate: float | None) -> str:
+    held_back = f" with --max-rate {max_rate:.0f}" if max_rate else ""
+    return (
+        f"plan and safety archive take about {_at_least_one(reading_seconds(plan))} s, "
+        f"moving and verifying {_at_least_one(moving_seconds(plan, max_rate))} s more{held_back}"
+    )
+
+
+def _at_least_one(seconds: float) -> str:
+    return f"{max(1, round(seconds)):,}"
 
 
 def stayed_by_target(state: RunState) -> Mapping[int, Counter[str]]:

@@ -80,7 +80,7 @@ class Reader:
         self.function_libraries = 0
         self.module_fields = 0
         self.taker: Callable[[int], Taker] | None = None
-        self._database = 0
+        self._database: int | None = None
         self._router = router
         self._accept_missing_checksum = accept_missing_checksum
 
@@ -115,8 +115,9 @@ class Reader:
                     return
                 self._read_record(code)
                 continue
+            number = self._selected(code)
             if self.taker is not None:
-                window.position = self.taker(self._database).take(data, start)
+                window.position = self.taker(number).take(data, start)
                 if window.position > start:
                     continue
 
@@ -153,7 +154,7 @@ class Reader:
             whole_entry = end <= len(data)
             if whole_entry or (0 < value_at <= len(data) and len(data) - start >= window.chunk_bytes):
                 window.position = value_at
-                entry.database = self._database
+                entry.database = number
                 entry.key = key
                 entry.code = code
                 entry.expires_at = expires_at
@@ -180,6 +181,18 @@ class Reader:
         if missing > LONGEST_STRING:
             raise MalformedRecord(f"a key of {missing} bytes", offset=self.window.base + at)
         self.window.refill(max(1, missing))
+
+    def _selected(self, code: int) -> int:
+        """The database that the record under way belongs to; without one, it would get into no file."""
+        if self._database is None:
+            if code not in self.dialect.types and code not in layout.OPCODE_NAMES:
+                # Of a version to come, which may have more in front of the first database.
+                raise self._unknown(code, self.window.start)
+            raise MalformedRecord(
+                f"record {code} comes before any database was selected",
+                offset=self.window.base + self.window.start,
+            )
+        return self._database
 
     def _unknown(self, code: int, position: int) -> UnknownOpcode:
         known = layout.OPCODE_NAMES.get(code)
@@ -213,8 +226,9 @@ class Reader:
             self._database = window.length()
             self.redirect(self._router.database(self._database) if self._router else None)
         elif code == layout.RESIZE:
-            self.resize_hints[self._database] = (window.length(), window.length())
+            self.resize_hints[self._selected(code)] = (window.length(), window.length())
         elif code == layout.SLOT_INFO:
+            self._selected(code)
             for _ in range(3):
                 window.length()
         elif code == layout.AUXILIARY:

@@ -105,7 +105,7 @@ class Splitter:
         summaries = self.summaries
         for entry in self.reader:
             yield entry
-            summaries.setdefault(entry.database, Summary()).add(entry)
+            summaries[entry.database].add(entry)
         self.finish()
 
     def run(self) -> None:

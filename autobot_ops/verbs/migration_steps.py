@@ -216,7 +216,7 @@ def _show_plan(facts: MigrationPlan, options: Options) -> None:
             frontend.emit_json(facts.model_dump(mode="json"))
         return
     frontend.table(f"plan {facts.id}", PLAN_COLUMNS, plan_rows(facts))
-    for line in plan_remarks(facts):
+    for line in plan_remarks(facts, options.max_rate):
         frontend.result(line)
 
 

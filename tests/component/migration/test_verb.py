@@ -41,6 +41,15 @@ def test_a_saved_plan_is_applied_behind_a_safety_archive(
     assert "other routes" in other.remarks
 
 
+def test_a_plan_expects_to_be_held_back_by_a_rate(server: DataServer, verbs: Verbs) -> None:
+    plan = verbs.run("migrate", "--url", url_of(server), "--dry-run", "--max-rate", "10")
+    document = verbs.run("migrate", "--url", url_of(server), "--dry-run", "--json").document
+    seconds = sum(section["keys"] for section in document["sections"]) / 10
+    assert seconds > 200
+    told = plan.output.split("verifying ")[1].split(" s more with --max-rate 10\n")[0]
+    assert float(told) == pytest.approx(seconds, abs=2)
+
+
 def test_a_saved_plan_goes_on_with_the_same_command_and_with_no_other(
     server: DataServer, verbs: Verbs, tmp_path: Path
 ) -> None:

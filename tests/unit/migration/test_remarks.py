@@ -6,7 +6,7 @@ from autobot_ops.migration.plan import MigrationPlan, Part, SectionPlan, ServerI
 from autobot_ops.migration.report import plan_remarks
 
 
-def plan_of(keys: int, stays: int = 0) -> MigrationPlan:
+def plan_of(keys: int, stays: int = 0, stream_bytes: int = 0) -> MigrationPlan:
     return MigrationPlan(
         id="20260101T000000.000Z",
         origin="stream",
@@ -14,15 +14,21 @@ def plan_of(keys: int, stays: int = 0) -> MigrationPlan:
         catalog_digest="",
         routes=(),
         began_at=0,
+        stream_bytes=stream_bytes,
         sections=(SectionPlan(database_name="knowledge", database_number=1, keys=keys),),
         stays=Part(keys=stays),
     )
 
 
 def test_expects_a_whole_migration_and_not_its_moving_alone() -> None:
-    """As measured: 870,000 of a million keys took 11.3 s to be read and 9.6 s to be moved and verified."""
-    assert plan_remarks(plan_of(870_000, 130_000)) == [
-        "plan and safety archive take about 12 s, moving and verifying 10 s more"
+    assert plan_remarks(plan_of(869_901, 130_099, 145_075_463)) == [
+        "plan and safety archive take about 13 s, moving and verifying 9 s more"
+    ]
+
+
+def test_a_rate_that_holds_back_is_counted_and_named() -> None:
+    assert plan_remarks(plan_of(869_901, 130_099, 145_075_463), 100) == [
+        "plan and safety archive take about 13 s, moving and verifying 8,704 s more with --max-rate 100"
     ]
 
 

@@ -127,7 +127,7 @@ def test_refuses_every_byte_that_is_no_record_and_no_type(dialect: Dialect) -> N
         assert "redis-cli --rdb" in caught.value.hint
         # The same behind an expiry.
         with pytest.raises(UnknownOpcode if code < FIRST_OPCODE else (UnknownOpcode, MalformedRecord)):
-            read_all(b.rdb(b.entry(b"key", code, b"\x01v", expires_at=1), header=header))
+            read_all(b.rdb(b.select(0), b.entry(b"key", code, b"\x01v", expires_at=1), header=header))
 
 
 @pytest.mark.parametrize("code", [0xF3, 0xF6])
@@ -187,7 +187,7 @@ def test_a_key_longer_than_the_buffer_is_held_as_a_whole(chunk: int) -> None:
 
 def test_refuses_an_impossible_key_length_instead_of_reading_on() -> None:
     with pytest.raises(MalformedRecord, match="key"):
-        read_all(b.rdb(b"\x00\x81" + (1 << 40).to_bytes(8, "big") + bytes(100)), 10)
+        read_all(b.rdb(b.select(0), b"\x00\x81" + (1 << 40).to_bytes(8, "big") + bytes(100)), 10)
 
 
 @pytest.mark.parametrize("size", [0, 63, 64, 65, 255, 256, 300, 16_383, 16_384, 20_000])

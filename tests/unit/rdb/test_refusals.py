@@ -48,6 +48,7 @@ def refusal(data: bytes, chunk: int = 1 << 18) -> DamagedRdb | UnsupportedRdb:
         (b.rdb(b.select(1), b"\xf3"), UnknownOpcode, "record 243 (slot import) in redis rdb 10 (byte 14)"),
         (b.rdb(b.select(1), b"\x80"), UnknownOpcode,
             "unknown record or value type 128 in redis rdb 10 (byte 14)"),
+        (b.rdb(b"\xf2"), UnknownOpcode, "unknown record or value type 242 in redis rdb 10 (byte 9)"),
         (ONE_KEY[:-3], TruncatedRdb, f"the checksum is cut off (byte {len(ONE_KEY) - 3})"),
         (ONE_KEY + b"x", TrailingBytes, f"more bytes follow the checksum (byte {len(ONE_KEY)})"),
         (ONE_KEY[:-8] + bytes(8), ChecksumMissing, f"the server wrote no checksum (byte {len(ONE_KEY)})"),
@@ -59,6 +60,27 @@ def refusal(data: bytes, chunk: int = 1 << 18) -> DamagedRdb | UnsupportedRdb:
 def test_says_what_is_wrong_and_where(data: bytes, kind: type[Exception], message: str) -> None:
     refused = refusal(data)
     assert (type(refused), refused.message) == (kind, message)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        b.entry(b"key", 0, b.raw(b"value")),
+        b.entry(b"key", 0, b.raw(b"value"), expires_at=1),
+        b"\xfb\x01\x00",
+        b"\xf4\x01\x01\x00",
+    ],
+    ids=["key", "key that expires", "resize hint", "slot info"],
+)
+def test_refuses_what_belongs_to_a_database_before_any_was_selected(record: bytes) -> None:
+    """No server writes that, and a splitter would have no file for it."""
+    field = b.auxiliary(b"redis-ver", b"7.0.15")
+    refused = refusal(b.rdb(field, record, b.select(0)))
+    place = len(HEADER + field)
+    assert (type(refused), refused.message) == (
+        MalformedRecord,
+        f"record {record[0]} comes before any database was selected (byte {place})",
+    )
 
 
 def test_says_how_a_server_writes_checksums() -> None:

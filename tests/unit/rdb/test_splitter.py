@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 
-from autobot_ops.rdb.errors import ChecksumMissing, DamagedRdb, UnsupportedRdb
+from autobot_ops.rdb.errors import ChecksumMissing, DamagedRdb, MalformedRecord, UnsupportedRdb
 from autobot_ops.rdb.layout import DIALECTS, REDIS, Dialect
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.splitter import RdbWriter, Splitter
@@ -147,10 +147,15 @@ def test_a_database_without_keys_gets_a_valid_file_too() -> None:
     assert splitter.writers[9].size == len(output.getvalue())
 
 
-def test_keys_before_any_selection_are_counted_for_database_0() -> None:
-    splitter, files = split(b.rdb(b.entry(b"key", 0, b.raw(b"value"))))
-    assert splitter.summaries[0].keys == 1
-    assert files == {}
+def test_keys_before_any_selection_are_refused_whoever_counts_them() -> None:
+    """They would be counted for database 0, and stand in no file."""
+    data = b.rdb(b.entry(b"key", 0, b.raw(b"value")), b.select(0), b.entry(b"other", 0, b.raw(b"value")))
+    for read in (Splitter.run, Splitter.run_counting):
+        shelf = Shelf()
+        splitter = Splitter(BytesIO(data), shelf.database)
+        with pytest.raises(MalformedRecord, match=r"before any database was selected \(byte 9\)"):
+            read(splitter)
+        assert (splitter.summaries, shelf.outputs) == ({}, {})
 
 
 def test_counting_fills_the_same_summaries() -> None:
