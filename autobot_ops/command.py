@@ -51,10 +51,21 @@ class _NumberFlag(Argument):
 
 
 class _Verb(invoke.Task[Callable[..., Any]]):
-    """A task whose flags with numbers take any text."""
+    """A task whose flags with numbers take any text, and whose short flags are all letters."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """What a flag is made of.
+
+        Invoke takes the first free character for the short flag; a dash would be one without a name.
+        """
+        return super().arg_opts(name, default, taken_names | {"-"})
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Its flags, as Invoke makes them of the function's signature."""
+        # Invoke takes each text out of `help` as it uses it: asked twice, it would tell none.
+        texts = dict(self.help)
+        flags = super().get_arguments(ignore_unknown_help)
+        self.help = texts
         return [
             _NumberFlag(
                 names=flag.names,
@@ -68,7 +79,7 @@ class _Verb(invoke.Task[Callable[..., Any]]):
             )
             if flag.kind in (int, float)
             else flag
-            for flag in super().get_arguments(ignore_unknown_help)
+            for flag in flags
         ]
 
 
