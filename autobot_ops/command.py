@@ -39,6 +39,10 @@ class NotANumber(ConfigurationError):
     """A flag that takes a number was given something else."""
 
 
+class NumberTooSmall(ConfigurationError):
+    """A flag that takes a number was given one below 0."""
+
+
 class _NumberFlag(Argument):
     """Keeps text that is no number, for `verb` to refuse: here it would end in a traceback."""
 
@@ -88,16 +92,23 @@ task = functools.partial(invoke.task, klass=_Verb)
 
 
 def refuse_wrong_numbers(signature: inspect.Signature, given: Mapping[str, object]) -> None:
-    """Raise NotANumber for the first argument whose default is a number and that was given none."""
+    """Raise NotANumber or NumberTooSmall for the first wrong one of the arguments whose default is a number.
+
+    They count or measure something, so none of them is below 0. What else one can't be, its verb knows.
+    """
     for name, parameter in signature.parameters.items():
         default, value = parameter.default, given.get(name)
         if type(default) not in (int, float):
             continue
+        flag = f"--{name.replace('_', '-')}"
         if isinstance(value, str) or (isinstance(value, float) and not math.isfinite(value)):
             kind = "a whole number" if isinstance(default, int) else "a number"
             raise NotANumber(
-                f"--{name.replace('_', '-')} '{value}' is not {kind}",
-                hint=f"Give {kind}, or leave it out for {default:g}.",
+                f"{flag} '{value}' is not {kind}", hint=f"Give {kind}, or leave it out for {default:g}."
+            )
+        if isinstance(value, int | float) and value < 0:
+            raise NumberTooSmall(
+                f"{flag} {value:g} is less than 0", hint=f"Give 0 or more, or leave it out for {default:g}."
             )
 
 
