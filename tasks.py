@@ -17,6 +17,7 @@ from autobot_ops.verbs import (
     secrets,
     security,
 )
+from autobot_ops.wrong_usage import explain_wrong_usage
 
 for backup_task in (*archives.TASKS, *retention.TASKS):
     backup.backup.add_task(backup_task)
@@ -35,3 +36,5 @@ namespace = Collection(
     secrets.secrets,
     security.security,
 )
+
+explain_wrong_usage(namespace)

@@ -39,6 +39,10 @@ class NotANumber(ConfigurationError):
     """A flag that takes a number was given something else."""
 
 
+class NumberTooSmall(ConfigurationError):
+    """A flag that takes a number was given one below 0."""
+
+
 class _NumberFlag(Argument):
     """Keeps text that is no number, for `verb` to refuse: here it would end in a traceback."""
 
@@ -51,10 +55,21 @@ class _NumberFlag(Argument):
 
 
 class _Verb(invoke.Task[Callable[..., Any]]):
-    """A task whose flags with numbers take any text."""
+    """A task whose flags with numbers take any text, and whose short flags are all letters."""
+
+    def arg_opts(self, name: str, default: Any, taken_names: set[str]) -> dict[str, Any]:
+        """What a flag is made of.
+
+        Invoke takes the first free character for the short flag; a dash would be one without a name.
+        """
+        return super().arg_opts(name, default, taken_names | {"-"})
 
     def get_arguments(self, ignore_unknown_help: bool | None = None) -> list[Argument]:
         """Its flags, as Invoke makes them of the function's signature."""
+        # Invoke takes each text out of `help` as it uses it: asked twice, it would tell none.
+        texts = dict(self.help)
+        flags = super().get_arguments(ignore_unknown_help)
+        self.help = texts
         return [
             _NumberFlag(
                 names=flag.names,
@@ -68,7 +83,7 @@ class _Verb(invoke.Task[Callable[..., Any]]):
             )
             if flag.kind in (int, float)
             else flag
-            for flag in super().get_arguments(ignore_unknown_help)
+            for flag in flags
         ]
 
 
@@ -77,16 +92,23 @@ task = functools.partial(invoke.task, klass=_Verb)
 
 
 def refuse_wrong_numbers(signature: inspect.Signature, given: Mapping[str, object]) -> None:
-    """Raise NotANumber for the first argument whose default is a number and that was given none."""
+    """Raise NotANumber or NumberTooSmall for the first wrong one of the arguments whose default is a number.
+
+    They count or measure something, so none of them is below 0. What else one can't be, its verb knows.
+    """
     for name, parameter in signature.parameters.items():
         default, value = parameter.default, given.get(name)
         if type(default) not in (int, float):
             continue
+        flag = f"--{name.replace('_', '-')}"
         if isinstance(value, str) or (isinstance(value, float) and not math.isfinite(value)):
             kind = "a whole number" if isinstance(default, int) else "a number"
             raise NotANumber(
-                f"--{name.replace('_', '-')} '{value}' is not {kind}",
-                hint=f"Give {kind}, or leave it out for {default:g}.",
+                f"{flag} '{value}' is not {kind}", hint=f"Give {kind}, or leave it out for {default:g}."
+            )
+        if isinstance(value, int | float) and value < 0:
+            raise NumberTooSmall(
+                f"{flag} {value:g} is less than 0", hint=f"Give 0 or more, or leave it out for {default:g}."
             )
 
 

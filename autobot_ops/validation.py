@@ -42,8 +42,13 @@ class InvalidConfiguration(ConfigurationError):
 def nearest(name: str, known: Iterable[str]) -> str:
     """A hint's ending: the nearest known name if there is one, else all of them."""
     names = sorted(known)
-    match = difflib.get_close_matches(name, names, n=1)
-    return f"Did you mean '{match[0]}'?" if match else f"Use one of: {', '.join(names)}."
+    return did_you_mean(name, names) or f"Use one of: {', '.join(names)}."
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A question for the nearest known name; empty if none is near."""
+    match = difflib.get_close_matches(name, list(known), n=1)
+    return f"Did you mean '{match[0]}'?" if match else ""
 
 
 def problems_of(error: ValidationError, model: type[BaseModel], source: YamlSource) -> list[Problem]:

@@ -129,10 +129,11 @@ _HUGE: tuple[tuple[str, str, int, Callable[[int], Command]], ...] = (
 )
 
 
-def legacy_commands(keys: int, *, now: int, big: bool = False) -> Iterator[Command]:
+def legacy_commands(keys: int, *, now: int, big: bool = False, replace: bool = False) -> Iterator[Command]:
     """Commands that write `keys` keys, and four huge ones besides if `big`; `now` is in milliseconds.
 
-    No command reads; on an empty database 0 all of them succeed in this order.
+    No command reads; on an empty database 0 all of them succeed in this order. With `replace` they do on
+    any, because each key is deleted before it is written: an entry of a stream can't be added twice.
     """
     chance = random.Random(SEED)  # noqa: S311 - shall be the same every time
     weights = [weight for weight, _, _ in _KINDS]
@@ -142,11 +143,13 @@ def legacy_commands(keys: int, *, now: int, big: bool = False) -> Iterator[Comma
         else:
             _, pattern, build = chance.choices(_KINDS, weights)[0]
             key = pattern.format(number)
+        if replace:
+            yield "UNLINK", key
         yield from build(chance, key)
         if chance.random() < EXPIRING_SHARE and number >= len(_ONCE):
             yield "PEXPIREAT", key, now + chance.randint(3_600, LONGEST_LIFE) * 1000
     if big:
-        yield from _huge_keys()
+        yield from _huge_keys(replace=replace)
 
 
 def first_counter() -> int:
@@ -154,8 +157,10 @@ def first_counter() -> int:
     return next(int(command[2]) for command in legacy_commands(len(_ONCE), now=0) if command[1] == COUNTER)
 
 
-def _huge_keys() -> Iterator[Command]:
+def _huge_keys(*, replace: bool) -> Iterator[Command]:
     for key, command, elements, element in _HUGE:
+        if replace:
+            yield "UNLINK", key
         for start in range(0, elements, BATCH):
             numbers = range(start, min(start + BATCH, elements))
             yield command, key, *(part for number in numbers for part in element(number))

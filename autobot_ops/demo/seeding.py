@@ -60,7 +60,8 @@ def write_commands(
         except redis.ResponseError as error:
             raise NotSeeded(
                 f"the server refused a command: {error}",
-                hint="Database 0 should be empty, and the server have room: inv database.list.",
+                hint="What was written stays. Does the server have room, and does nobody else write there? "
+                "inv database.list",
             ) from error
         sent += len(batch)
         on_progress(sent)

@@ -15,7 +15,7 @@ DEFAULT_KEYS = 10_000
         "big": "and four huge ones: a hash of a million fields, a sorted set, a list and a set",
         "url": "a server (redis://…) in place of the stack's",
         "dry_run": "say what would be written, write nothing",
-        "yes": "don't ask when database 0 holds keys",
+        "yes": "don't ask when database 0 holds keys; those of the same names are replaced",
         "json": "print one JSON document",
     }
 )
@@ -52,8 +52,9 @@ def seed(
         refuse_used(dial, stack.catalogs.databases)
         found = int(client.dbsize())
         if found:
-            frontend.confirm(f"{where} holds {found:,} keys; write {what} among them?", assume_yes=yes)
-        commands = legacy_commands(keys, now=time.time_ns() // 1_000_000, big=big)
+            question = f"{where} holds {found:,} keys; write {what} among them, over those of the same names?"
+            frontend.confirm(question, assume_yes=yes)
+        commands = legacy_commands(keys, now=time.time_ns() // 1_000_000, big=big, replace=found > 0)
         with frontend.work(f"writing {what}", unit="commands") as work:
             sent = write_commands(client, commands, work.set)
     seconds = round(time.monotonic() - began, 1)

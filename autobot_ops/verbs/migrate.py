@@ -59,7 +59,7 @@ def migrate_run(
     from autobot_ops.adapters.redis_server import endpoint_from_url
     from autobot_ops.migration.routes import parse_route, read_rules
     from autobot_ops.stack.migrate import open_session, open_target, safety_archives
-    from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys, refuse_rate
+    from autobot_ops.verbs.migration_steps import Options, known_choice, migrate_keys
     from autobot_ops.verbs.rollback_steps import take_back
     from autobot_ops.verbs.transfer_steps import (
         TransferOptions,
@@ -72,7 +72,6 @@ def migrate_run(
     extra = [*map(parse_route, route), *(read_rules(rules) if rules else ())]
     dry_run = dry_run or bool(context.config.run.dry)
     choice = known_choice(on_conflict)
-    refuse_rate(max_rate)
     facts = {"source": source, "url": url, "on_conflict": on_conflict, "plan_file": plan_file}
     if source:
         refuse_with_source(plan_file=plan_file, rollback=rollback, watch=watch, max_rate=max_rate)

@@ -43,10 +43,6 @@ class UnknownChoice(ConfigurationError):
     """A word that --on-conflict doesn't know."""
 
 
-class ImpossibleRate(ConfigurationError):
-    """A rate at which nothing can move."""
-
-
 class MakeArchives(Protocol):
     """Says how safety archives are taken; see stack.migrate.safety_archives."""
 
@@ -80,12 +76,6 @@ def known_choice(text: str) -> Choice:
     if choice is None:
         raise UnknownChoice(f"unknown choice '{text}'", hint=f"Use one of {', '.join(CHOICES)}.")
     return choice
-
-
-def refuse_rate(rate: int) -> None:
-    """ImpossibleRate for a --max-rate below 0."""
-    if rate < 0:
-        raise ImpossibleRate(f"--max-rate {rate} is no rate", hint="Give keys per second, 0 for no limit.")
 
 
 def migrate_keys(

@@ -47,3 +47,15 @@ def test_the_huge_keys_come_in_pieces() -> None:
         assert len(command) <= 2 + 2 * 500
         counts[str(command[1])] += (len(command) - 2) // (2 if command[0] in {"HSET", "ZADD"} else 1)
     assert sorted(counts.values()) == [300_000, 300_000, 500_000, 1_000_000]
+
+
+def test_to_replace_a_key_is_to_delete_it_once_before_it_is_written() -> None:
+    plain, replacing = (
+        list(legacy_commands(300, now=NOW, big=True, replace=replace)) for replace in (False, True)
+    )
+    assert [command for command in replacing if command[0] != "UNLINK"] == plain
+    deleted = [str(command[1]) for command in replacing if command[0] == "UNLINK"]
+    first_written = list(dict.fromkeys(str(command[1]) for command in plain if command[0] in WRITES))
+    assert deleted == first_written
+    for key in deleted:
+        assert next(command[0] for command in replacing if key in command[1:3]) == "UNLINK"

@@ -112,7 +112,7 @@ def test_lists_runs_inside_a_server_and_from_another(start_server: StartServer, 
     [
         (("--delete-source",), "--delete-source needs --source"),
         (("--source-db", "3"), "--source-db needs --source"),
-        (("--max-rate=-5",), "--max-rate -5 is no rate"),
+        (("--max-rate=-5",), "--max-rate -5 is less than 0"),
         (("--on-conflict", "maybe"), "unknown choice 'maybe'"),
         (("--route", "x:*=nowhere"), "unknown database 'nowhere'"),
         (("--dry-run", "--plan-file", "/nowhere/plan"), "can't save the plan as /nowhere/plan"),

@@ -132,10 +132,24 @@ def test_demo_keys_are_written_into_an_empty_database_or_after_a_yes(stack: Stac
         client.set("cache:here", "before")
         refused = inv("demo.seed", "--keys", "60", answer="n")
         assert refused.exit_code == 5
-        assert "holds 1 keys; write 60 keys among them?" in refused.remarks
+        assert "holds 1 keys; write 60 keys among them, over those of the same names?" in refused.remarks
         assert client.dbsize() == 1
         assert "wrote 60 keys" in inv("demo.seed", "--keys", "60", answer="y").output
         assert client.dbsize() == 61
         client.delete(*client.keys())
         assert inv("demo.seed", "--keys", "60", "--json").document["commands"] >= 60
         client.delete(*client.keys())
+
+
+@pytest.mark.usefixtures("without_facts")
+def test_demo_keys_are_written_over_their_own_after_a_yes(stack: Stack, inv: Inv) -> None:
+    with dialer(stack, "operator")(0) as client:
+        assert inv("demo.seed", "--keys", "60").exit_code == 0
+        first = {key: client.type(key) for key in client.scan_iter()}
+        assert b"stream" in first.values()
+        client.delete("ping")
+        client.sadd("ping", "of another type")
+        again = inv("demo.seed", "--keys", "60", answer="y")
+        assert again.exit_code == 0, again.remarks
+        assert {key: client.type(key) for key in client.scan_iter()} == first
+        client.delete(*first)

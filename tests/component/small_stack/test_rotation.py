@@ -59,7 +59,7 @@ def test_certificates_alone_are_rotated_under_the_same_authority(stack: Stack, i
     [
         (["authoritty"], "Did you mean 'authority'?"),
         (["data-keys"], "unknown service 'data-keys'"),
-        (["all", "--overlap=-1"], "an overlap of -1 s is not possible"),
+        (["all", "--overlap=-1"], "--overlap -1 is less than 0"),
     ],
 )
 def test_what_makes_no_sense_rotates_nothing(

@@ -36,6 +36,21 @@ def test_refuses_text_that_is_no_number(inv: Inv, verb: str, flag: str, text: st
     assert ended.output == ""
 
 
+@pytest.mark.parametrize(("verb", "flag"), FLAGS)
+@pytest.mark.parametrize("number", ["-1", "-1000"])
+def test_refuses_a_number_below_zero(inv: Inv, verb: str, flag: str, number: str) -> None:
+    ended = inv(verb, *positionals(verb), flag, number)
+    assert ended.exit_code == 2
+    error, hint = ended.remarks.splitlines()
+    assert error == f"error: {flag} {number} is less than 0"
+    assert hint.startswith("hint: Give 0 or more, or leave it out for ")
+    assert ended.output == ""
+
+
+def test_refuses_a_fraction_below_zero(inv: Inv) -> None:
+    assert "--overlap -0.5 is less than 0" in inv("secrets.rotate", "all", "--overlap=-0.5").remarks
+
+
 @pytest.mark.parametrize("arguments", [["--json", "--max-rate", "x"], ["--max-rate=x", "--json"]])
 def test_says_so_in_json_as_well(inv: Inv, arguments: list[str]) -> None:
     ended = inv("migrate", *arguments)
@@ -49,6 +64,7 @@ def test_says_so_in_json_as_well(inv: Inv, arguments: list[str]) -> None:
 
 def test_takes_a_number(inv: Inv) -> None:
     assert inv("history", "--limit", "3").exit_code == 0
+    assert "would write 0 keys" in inv("demo.seed", "--keys=0", "--dry-run").output
     assert "would write 12 keys" in inv("demo.seed", "--keys=12", "--dry-run").output
 
 
