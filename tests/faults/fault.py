@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 
-from tests.faults.ledger import Ledger
+from tests.faults.ledger import Account, Ledger
 from tests.integration.live import Stack
 
 POLL_SECONDS = 0.1
@@ -20,12 +20,12 @@ Act = Callable[[Stack], None]
 
 @dataclass(frozen=True)
 class Scene:
-    """A fault as it happens. `began` is Unix time."""
+    """A fault as it happens. `began` is Unix time, `before` has the accounts of that moment."""
 
     stack: Stack
     ledger: Ledger
     began: float
-    refused_before: dict[str, int]
+    before: dict[str, Account]
 
 
 @dataclass(frozen=True)
@@ -79,8 +79,8 @@ def go_through(stack: Stack, fault: Fault, ledger: Ledger) -> Outcome:
     starts = start_times(stack)
     outcome = Outcome(fault.name, by_itself=fault.mend is None)
     with ledger:
-        refused = {name: account.refused for name, account in ledger.accounts.items()}
-        scene = Scene(stack, ledger, time.time(), refused)
+        before = {name: replace(account) for name, account in ledger.accounts.items()}
+        scene = Scene(stack, ledger, time.time(), before)
         for sign in fault.signs:
             assert not sign.is_seen(scene), f"{sign.who} says so before anything failed"
         began = time.monotonic()

@@ -15,6 +15,8 @@ from types import TracebackType
 
 STOP_SECONDS = 90.0
 POLL_SECONDS = 0.05
+HELD_UP_SECONDS = 0.3
+"""Writes take a tenth of it while all is well."""
 WRITES_BEFORE = 5
 """Of each writer, before anything fails: a fault that is over at once has something to lose too."""
 
@@ -40,11 +42,15 @@ class Writer(ABC):
 
 @dataclass
 class Account:
-    """What became of one writer's writes. Times are those of `time.monotonic`."""
+    """What became of one writer's writes. Times are those of `time.monotonic`.
+
+    `held_up` counts those that were acknowledged, but not within HELD_UP_SECONDS.
+    """
 
     writer: Writer
     acknowledged: list[str] = field(default_factory=list)
     refused: int = 0
+    held_up: int = 0
     slowest_seconds: float = 0.0
     last_refusal: str = ""
     refused_at: float = 0.0
@@ -62,6 +68,7 @@ class Account:
         else:
             self.acknowledged.append(written)
             self.acknowledged_at, self.began_last_acknowledged = time.monotonic(), began
+            self.held_up += self.acknowledged_at - began > HELD_UP_SECONDS
         self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
 
 

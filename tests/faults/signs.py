@@ -109,9 +109,20 @@ def writer_refused(name: str, words: str = "", within: float = 10) -> Sign:
 
     def is_seen(scene: Scene) -> bool:
         account = scene.ledger.accounts[name]
-        return account.refused > scene.refused_before[name] and words in account.last_refusal
+        return account.refused > scene.before[name].refused and words in account.last_refusal
 
     return Sign(f"writer {name}: {words or 'refused'}", is_seen, within)
+
+
+def writer_refused_or_held_up(name: str, words: str, within: float = 10) -> Sign:
+    """As writer_refused, of what may be over before the writer's patience is: then it had to wait."""
+    refused = writer_refused(name, words, within)
+
+    def is_seen(scene: Scene) -> bool:
+        held_up = scene.ledger.accounts[name].held_up > scene.before[name].held_up
+        return held_up or refused.is_seen(scene)
+
+    return Sign(f"{refused.who}, or held up", is_seen, within)
 
 
 def inv_says(words: str, *arguments: str, code: int = 0, within: float = 20) -> Sign:
