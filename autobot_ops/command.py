@@ -131,10 +131,6 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         except KeyboardInterrupt as error:
             hint = "What was done so far is consistent; repeat the command to go on."
             raise _exit("interrupted", hint, Interrupted.exit_code, as_json=as_json) from error
-        except BrokenPipeError:
-            # The reader of our output has gone (`inv logs | head`): nothing is left to say.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise Exit("output closed", 0) from None
         except Exit:
             raise
         except Exception as error:

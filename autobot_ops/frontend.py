@@ -7,9 +7,11 @@ gets results alone. Nothing here decides anything.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from rich import box
 from rich import progress as bars
@@ -19,10 +21,21 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from autobot_ops.errors import RefusedForSafety
+from autobot_ops.errors import Interrupted, RefusedForSafety
 
-_results = Console(highlight=False, soft_wrap=True)
-_remarks = Console(stderr=True, highlight=False, soft_wrap=True)
+
+class OutputClosed(Interrupted):
+    """Whoever read the output has gone, as `head` does after its lines."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> NoReturn:
+        """End as after Ctrl-C: rich would end the process, and the work under way with it."""
+        _give_up(self.file.fileno())
+
+
+_results = _Console(highlight=False, soft_wrap=True)
+_remarks = _Console(stderr=True, highlight=False, soft_wrap=True)
 
 emitted_json: list[bool] = []
 """Not empty once standard output has its JSON document."""
@@ -54,7 +67,11 @@ def result(text: str) -> None:
 def emit_json(value: object) -> None:
     """The command's result for a program: one JSON document, and no second one for an error after it."""
     emitted_json.append(True)
-    sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+    try:
+        sys.stdout.write(json.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _give_up(sys.stdout.fileno())
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -63,7 +80,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) 
     if _results.is_terminal:
         _results.print(drawn)
     else:
-        Console(file=sys.stdout, width=200, highlight=False).print(drawn)
+        _Console(file=sys.stdout, width=200, highlight=False).print(drawn)
 
 
 def confirm(question: str, *, assume_yes: bool) -> None:
@@ -137,6 +154,17 @@ def work(title: str, *, unit: str, total: float | None = None) -> Iterator[Work]
     )
     with bars.Progress(*columns, console=_remarks, transient=True) as bar:
         yield Work(bar, bar.add_task(title, total=total, note=""))
+
+
+def _give_up(descriptor: int) -> NoReturn:
+    # What is still in the stream's buffer goes nowhere, else Python complains when it ends.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+    raise OutputClosed(
+        "nobody reads the output any more",
+        hint="What was done so far is consistent; repeat the command to go on.",
+    )
 
 
 class _Amount(bars.ProgressColumn):

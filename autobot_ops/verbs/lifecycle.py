@@ -161,8 +161,8 @@ def logs(context: Context, service: str, follow: bool = False, tail: int = 100) 
     stack = current_stack()
     compose, chosen = stack.compose_for_looking(), stack.services_meant(service)
     arguments = ["logs", "--tail", str(tail), *(["--follow"] if follow else []), *chosen]
-    # Ctrl-C is how one stops following.
-    with suppress(KeyboardInterrupt):
+    # Ctrl-C is how one stops following, and `| head` has seen enough.
+    with suppress(KeyboardInterrupt, frontend.OutputClosed):
         if sys.stdout.isatty():
             compose.execute(*arguments)
             return

@@ -56,6 +56,17 @@ def test_the_log_of_all_says_who_wrote_each_line(stack: Stack, inv: Inv) -> None
     assert {name for name in SERVICES for line in lines if f"-{name}" in line.split("|")[0]} == set(SERVICES)
 
 
+def test_a_log_of_which_somebody_has_read_enough_ends_well(
+    stack: Stack, inv: Inv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def result(_: str) -> None:
+        raise frontend.OutputClosed("nobody reads the output any more")
+
+    monkeypatch.setattr(frontend, "result", result)
+    ended = inv("logs", "knowledge")
+    assert (ended.exit_code, ended.remarks) == (0, "")
+
+
 def test_following_a_log_ends_well_with_ctrl_c(
     stack: Stack, inv: Inv, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,18 @@ def test_a_setting_out_of_range_ends_with_exit_code_2(inv: Inv, monkeypatch: pyt
     assert "AUTOBOT_PORT_OFFSET" in ended.remarks
 
 
+def test_a_connection_that_breaks_is_not_taken_for_output_that_nobody_reads(
+    inv: Inv, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise BrokenPipeError("of a socket")
+
+    monkeypatch.setattr("autobot_ops.settings.resolve_settings", fail)
+    ended = inv("config.show")
+    assert ended.exit_code == 1
+    assert "BrokenPipeError: of a socket" in ended.remarks
+
+
 def test_a_defect_ends_with_one_line_and_exit_code_1(inv: Inv, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError("first line\nsecond line")
