@@ -31,11 +31,13 @@ from autobot_ops.restore.postgres import (
     clear_staged,
     formers,
 )
+from tests.chunks import Chunks
 from tests.component.agent_process import AgentProcess
 from tests.component.conftest import StartAgent
 from tests.component.postgres_process import BINARIES, PostgresProcess
 from tests.component.redis_process import REPOSITORY, RedisProcess
 from tests.free_ports import free_port
+from tests.waiting import wait_until
 
 LIVE = "autobot"
 ROWS = 5_000
@@ -50,19 +52,6 @@ FILLED = (
     "INSERT INTO knowledge.\"odd \"\"name\" VALUES (NULL), ('twice'), ('twice'), (E'two\\nlines')",
     "CREATE TABLE knowledge.empty (nothing int)",
 )
-
-
-class Archive:
-    """Where a dump goes; `when_it_begins` is called with the first bytes."""
-
-    def __init__(self, when_it_begins: Callable[[], object] | None = None) -> None:
-        self.chunks: list[bytes] = []
-        self._when_it_begins = when_it_begins
-
-    def write(self, data: bytes) -> None:
-        if not self.chunks and self._when_it_begins:
-            self._when_it_begins()
-        self.chunks.append(data)
 
 
 @pytest.fixture
@@ -112,9 +101,8 @@ def titles(server: PostgresProcess, database: str = LIVE) -> list[str]:
 def dump(server: PostgresProcess, *, when_it_begins: Callable[[], object] | None = None) -> tuple[
     list[bytes], PostgresContent
 ]:  # fmt: skip
-    archive = Archive(when_it_begins)
-    content = dump_database(runner_of(server), LIVE, archive)
-    return archive.chunks, content
+    chunks = Chunks(when_it_begins)
+    return chunks, dump_database(runner_of(server), LIVE, chunks)
 
 
 def restore_of(server: PostgresProcess, restore_id: str = "one") -> PostgresRestore:
@@ -298,13 +286,13 @@ def test_names_a_server_that_is_not_there(server: PostgresProcess) -> None:
 
 def test_names_a_database_that_is_not_there(server: PostgresProcess) -> None:
     with pytest.raises(UnknownPostgresDatabase, match="autobat"):
-        dump_database(runner_of(server), "autobat", Archive())
+        dump_database(runner_of(server), "autobat", Chunks())
 
 
 def test_the_programs_that_are_not_there_are_named(server: PostgresProcess) -> None:
     with pytest.raises(PostgresUnreachable):
         dump_database(
-            Runner(env={**(runner_of(server).env or {}), "PGPORT": str(free_port())}), LIVE, Archive()
+            Runner(env={**(runner_of(server).env or {}), "PGPORT": str(free_port())}), LIVE, Chunks()
         )
 
 
@@ -376,13 +364,6 @@ def facts(server: RedisProcess) -> set[str]:
     return {str(key) for key in server.operator(1).keys("fact:*")}
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true"
-        time.sleep(0.1)
-
-
 def test_the_knowledge_agent_finds_a_deleted_entry_again(
     start_agent: StartAgent,
     redis_process: RedisProcess,
@@ -400,7 +381,8 @@ def test_the_knowledge_agent_finds_a_deleted_entry_again(
     restore.stage(chunks, content)
     restore.exchange()
     # With no hand: it reconnects, and Redis follows.
-    wait_until(lambda: facts(redis_process) == {f"fact:{kept}", f"fact:{deleted}"})
+    both = {f"fact:{kept}", f"fact:{deleted}"}
+    wait_until(lambda: facts(redis_process) == both, "Redis follows the restore", 30)
     agent.stop()
     agent.start()
     agent.wait_until_ready()
@@ -409,4 +391,5 @@ def test_the_knowledge_agent_finds_a_deleted_entry_again(
     assert add(agent, "Snow", "Rain that froze.") > added
 
     restore.undo()
-    wait_until(lambda: facts(redis_process) == {f"fact:{kept}", f"fact:{added}"})
+    both = {f"fact:{kept}", f"fact:{added}"}
+    wait_until(lambda: facts(redis_process) == both, "Redis follows the undoing", 30)

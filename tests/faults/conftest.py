@@ -12,8 +12,6 @@ import pytest
 from _pytest.terminal import TerminalReporter
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.faults.fault import Fault, Outcome, go_through, shortcomings
 from tests.faults.ledger import Ledger, Writer
 from tests.faults.table import COLUMNS, complete, row
@@ -37,18 +35,15 @@ def stack(request: pytest.FixtureRequest, root: Path) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def writers(stack: Stack, root: Path) -> list[Writer]:
+def writers(stack: Stack) -> list[Writer]:
     """One for each way into the stack that acknowledges a write."""
-    settings = load_settings(root, {"AUTOBOT_PROJECT": stack.project})
     return [
         ChatWriter(stack.url("chat", "")),
         KnowledgeWriter(stack.url("knowledge", "")),
         RagWriter(stack.url("rag", "")),
         NpuWriter(stack.url("npu", "")),
         # Looked up for each connection: a container that starts anew may have another address.
-        RedisWriter(
-            lambda: dialer(open_stack(root, settings), "chat")(stack.catalogs.databases["agents"].number)
-        ),
+        RedisWriter(lambda: dialer(stack.opened, "chat")(stack.catalogs.databases["agents"].number)),
     ]
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.faults.ledger import Ledger, Writer
 from tests.faults.writers import AgentWriter, RedisWriter
 from tests.integration.live import Stack
@@ -30,15 +26,12 @@ def test_what_is_deleted_behind_their_backs_is_missed(stack: Stack, writers: lis
     assert sorted(ledger.lost()) == sorted(taken)
 
 
-def test_a_deleted_key_and_a_removed_element_are_missed(
-    stack: Stack, root: Path, writers: list[Writer]
-) -> None:
+def test_a_deleted_key_and_a_removed_element_are_missed(stack: Stack, writers: list[Writer]) -> None:
     (writer,) = [each for each in writers if isinstance(each, RedisWriter)]
     written = [writer.write(number) for number in range(4)]
     assert writer.missing(written) == []
-    settings = load_settings(root, {"AUTOBOT_PROJECT": stack.project})
     number = stack.catalogs.databases["agents"].number
-    with dialer(open_stack(root, settings), "operator")(number) as operator:
+    with dialer(stack.opened, "operator")(number) as operator:
         operator.delete(f"{writer.key}:2")
         operator.lrem(writer.key, 1, "1")
     assert writer.missing(written) == ["2", "1"]

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import redis
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.faults import acts, signs
 from tests.faults.conftest import Survive
 from tests.faults.fault import Fault
@@ -64,9 +60,8 @@ def test_a_restarted_redis_keeps_all_it_acknowledged(survive: Survive) -> None:
     )
 
 
-def test_a_full_redis_is_told_from_one_that_is_away(survive: Survive, stack: Stack, root: Path) -> None:
-    settings = load_settings(root, {"AUTOBOT_PROJECT": stack.project})
-    dial = dialer(open_stack(root, settings), "operator")
+def test_a_full_redis_is_told_from_one_that_is_away(survive: Survive, stack: Stack) -> None:
+    dial = dialer(stack.opened, "operator")
     with dial(stack.catalogs.databases["testing"].number) as operator:
         before = operator.config_get("maxmemory")["maxmemory"]
 

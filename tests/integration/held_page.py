@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from docker.models.containers import Container
 
 from tests.integration.conftest import Stack
-from tests.integration.waiting import wait_until
+from tests.waiting import wait_until
 
 PORT = 8080
 SECONDS = 60

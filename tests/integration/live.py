@@ -20,6 +20,7 @@ from docker.models.containers import Container
 
 from autobot_ops.catalog import Catalogs
 from autobot_ops.settings import load_settings
+from autobot_ops.stack import stack as stack_module
 from tests.conftest import ROOT
 from tests.integration.claims import SessionRecord, claim_port_offset, free_project_name
 from tests.integration.evidence import evidence
@@ -73,6 +74,11 @@ class Stack:
             "AUTOBOT_PORT_OFFSET": str(self.port_offset),
             **self.variables,
         }
+
+    @property
+    def opened(self) -> stack_module.Stack:
+        """The stack as the library has it, with the catalogs as they are now."""
+        return stack_module.open_stack(ROOT, load_settings(ROOT, self.environment))
 
     @property
     def state_dir(self) -> Path:

@@ -9,9 +9,7 @@ from autobot_ops.adapters.redis_server import replication_endpoint
 from autobot_ops.rdb.fingerprint import KeyDigests
 from autobot_ops.rdb.reader import Reader
 from autobot_ops.rdb.stream import ReplicationStream
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
-from tests.conftest import ROOT
+from tests.integration.live import Stack
 
 SOON_SECONDS = 600
 
@@ -28,11 +26,10 @@ Contents = dict[int, dict[bytes, Held]]
 """By database number, by key."""
 
 
-def read_contents(project: str) -> Contents:
+def read_contents(stack: Stack) -> Contents:
     """From the replication stream: one point in time, every database, nothing left out."""
-    stack = open_stack(ROOT, load_settings(ROOT, {"AUTOBOT_PROJECT": project}))
     found: Contents = {}
-    with ReplicationStream(replication_endpoint(stack)) as stream:
+    with ReplicationStream(replication_endpoint(stack.opened)) as stream:
         reader = Reader(stream)
         digests = None
         for entry in reader:

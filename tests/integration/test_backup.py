@@ -16,8 +16,6 @@ import redis
 from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.catalog.models import LAST_CATALOG_NUMBER
 from autobot_ops.ports import Dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack, run_inv
 from tests.integration.redis_contents import assert_same, read_contents
 
@@ -46,8 +44,8 @@ class Backups:
 
 
 @pytest.fixture
-def operator(stack: Stack, root: Path) -> Dialer:
-    return dialer(open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project})), "operator")
+def operator(stack: Stack) -> Dialer:
+    return dialer(stack.opened, "operator")
 
 
 @pytest.fixture
@@ -124,12 +122,12 @@ def test_backup_wipe_restore_is_exact_and_leaves_the_others_alone(
     stack: Stack, operator: Dialer, backups: Backups, conversation: str
 ) -> None:
     with operator(SESSIONS) as client:
-        before, everything_before = contents(client), read_contents(stack.project)
+        before, everything_before = contents(client), read_contents(stack)
         assert len(before) == 7
         assert {kind for _, kind, _ in before.values()} == TYPES
         client.flushdb()
         backups.inv("restore", "--database", "sessions", "--yes")
-        everything_after = read_contents(stack.project)
+        everything_after = read_contents(stack)
         # What was wiped is kept for an undo, and the ledger of restores says so: above the catalog's numbers.
         own = {number: held for number, held in everything_after.items() if number <= LAST_CATALOG_NUMBER}
         assert_same(everything_before, own)
@@ -176,11 +174,11 @@ def test_a_damaged_archive_is_refused_before_any_write(stack: Stack, backups: Ba
     else:
         manifest = folder / "manifest.json"
         manifest.write_text(manifest.read_text().replace('"number": 6', '"number": 7'))
-    before = read_contents(stack.project)
+    before = read_contents(stack)
     refused = backups.inv("restore", "--database", "sessions", "--from", folder.name, "--yes", check=False)
     assert refused.returncode == 5, refused.stderr
     assert folder.name in refused.stderr
-    assert_same(before, read_contents(stack.project))
+    assert_same(before, read_contents(stack))
 
 
 def test_what_was_done_is_in_the_history(stack: Stack, backups: Backups) -> None:

@@ -23,12 +23,9 @@ from autobot_ops.adapters.redis_server import Endpoint, dialer, logs_in
 from autobot_ops.isolation.rotating_secret import RotatingSecret
 from autobot_ops.isolation.secrets import password_names, redis_password_name
 from autobot_ops.ports import Dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
-from tests.conftest import ROOT
 from tests.integration.conftest import Stack
 from tests.integration.in_container import output_of
-from tests.integration.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
 
@@ -102,7 +99,7 @@ def canary(own_stack: Stack) -> Canary:
     names = password_names(stack.catalogs)
     planted = Canary(marker, {name: marker + secrets.token_urlsafe(24) for name in names})
     began = int(time.time())
-    operator = dialer(open_stack(ROOT, load_settings(ROOT, stack.environment)), "operator")
+    operator = dialer(stack.opened, "operator")
     with operator(0) as client, every_command_is_slow(client):
         for name, password in planted.passwords.items():
             RotatingSecret(stack.secrets_dir, name).offer(password)

@@ -11,8 +11,6 @@ import pytest
 import redis
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack
 
 Dial = Callable[[str, int], redis.Redis]
@@ -20,10 +18,9 @@ EDITED = ("config/redis-databases.yaml", "config/agents.yaml", "docker/env/redis
 
 
 @pytest.fixture
-def dial(own_stack: Stack, root: Path) -> Dial:
+def dial(own_stack: Stack) -> Dial:
     """Connects to the stack's Redis as one of its users, in one database."""
-    opened = open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": own_stack.project}))
-    return lambda user, number: dialer(opened, user)(number)
+    return lambda user, number: dialer(own_stack.opened, user)(number)
 
 
 @pytest.fixture

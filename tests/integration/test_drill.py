@@ -14,8 +14,6 @@ import pytest
 
 from autobot_ops.backup.drill import LABEL, ContainerDrill, DoesNotLoad
 from autobot_ops.rdb.reader import Reader
-from autobot_ops.settings import load_settings
-from autobot_ops.stack import stack as stack_module
 from autobot_ops.stack.archives import deep_checks
 from tests import rdb_bytes
 from tests.integration.conftest import Stack
@@ -35,9 +33,8 @@ with ContainerDrill(image, project, 2**28).reload(io.BytesIO(sys.stdin.buffer.re
 
 
 @pytest.fixture
-def drill(stack: Stack, root: Path) -> ContainerDrill:
-    opened = stack_module.open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project}))
-    drill = deep_checks(opened, stack.environment).drill
+def drill(stack: Stack) -> ContainerDrill:
+    drill = deep_checks(stack.opened, stack.environment).drill
     assert isinstance(drill, ContainerDrill)
     return drill
 

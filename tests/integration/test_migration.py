@@ -23,14 +23,12 @@ from autobot_ops.adapters.redis_server import dialer
 from autobot_ops.demo.legacy_keys import legacy_commands
 from autobot_ops.migration.routes import make_routes
 from autobot_ops.ports import Dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.conftest import Stack
 from tests.integration.live import INV
 from tests.integration.load import Load, Request, steady_load
 from tests.integration.redis_contents import Contents, assert_same, of_keys, read_contents
-from tests.integration.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
 
@@ -68,7 +66,7 @@ def seeded_keys() -> set[bytes]:
 
 @pytest.fixture(scope="module")
 def operator(stack: Stack) -> Dialer:
-    return dialer(open_stack(ROOT, load_settings(ROOT, stack.environment)), "operator")
+    return dialer(stack.opened, "operator")
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +79,15 @@ def migrated(
     with put_aside(stack, operator, keys):
         stack.inv("demo.seed", "--keys", str(KEYS), "--yes")
         with steady_load(health_requests(stack), per_second=REQUESTS_PER_SECOND) as load:
-            before = read_contents(stack.project)
+            before = read_contents(stack)
             stack.inv("migrate", "--dry-run", AUTOBOT_BACKUP_DIR=folder)
-            after_dry_run, runs = read_contents(stack.project), run_folders(stack)
+            after_dry_run, runs = read_contents(stack), run_folders(stack)
             exit_code = begin_and_kill(stack, operator, folder)
-            when_killed = read_contents(stack.project)
+            when_killed = read_contents(stack)
             resumed = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=folder)
-            after = read_contents(stack.project)
+            after = read_contents(stack)
             repeated = stack.inv("migrate", "--yes", "--json", AUTOBOT_BACKUP_DIR=folder)
-            after_repetition = read_contents(stack.project)
+            after_repetition = read_contents(stack)
         yield Migrated(
             keys=keys,
             before=before,

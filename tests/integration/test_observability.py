@@ -20,7 +20,6 @@ from autobot_ops.ports import Dialer
 from autobot_ops.settings import load_settings
 from autobot_ops.stack.build_context import INPUTS_LABEL
 from autobot_ops.stack.image_inputs import ImageInputs, project_version, read_inputs
-from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.conftest import Stack
 from tests.integration.in_container import output_of
@@ -35,7 +34,7 @@ METRICS = re.findall(r"^\| `(autobot_\w+)` \|", (ROOT / "docs/metrics.md").read_
 
 @pytest.fixture(scope="module")
 def operator(stack: Stack) -> Dialer:
-    return dialer(open_stack(ROOT, load_settings(ROOT, {"AUTOBOT_PROJECT": stack.project})), "operator")
+    return dialer(stack.opened, "operator")
 
 
 # ---- metrics ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.integration.conftest import Stack
-from tests.integration.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("own_stack")]
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -16,32 +14,17 @@ from autobot_ops.backup.postgres import dump_database
 from autobot_ops.backup.postgres_content import PostgresContent
 from autobot_ops.isolation.secrets import secrets_group
 from autobot_ops.restore.postgres import NotEnoughDisk, PostgresRestore, clear_staged
-from autobot_ops.settings import load_settings
-from autobot_ops.stack import stack as stack_module
 from autobot_ops.stack.inside import runner_inside
 from autobot_ops.stack.postgres_restore import open_restore, replace_database, undo_replacement
+from tests.chunks import Chunks
 from tests.integration.conftest import Stack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
 
 SMALL_DISK = "size=225m,uid=10003,gid=10003,mode=0700"
 SECRETS = ("postgres_superuser_password", "postgres_knowledge_password", "postgres_server_certificate")
 NOTHING_TOO_MUCH = "SELECT count(*) FROM pg_database WHERE datname LIKE 'autobot_%'"
-
-
-class Archive:
-    """Where a dump goes."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.chunks.append(data)
-
-
-@pytest.fixture
-def opened(stack: Stack, root: Path) -> stack_module.Stack:
-    return stack_module.open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project}))
 
 
 @pytest.fixture
@@ -51,8 +34,8 @@ def agent(stack: Stack) -> Iterator[httpx.Client]:
 
 
 def dump(runner: Runner) -> tuple[list[bytes], PostgresContent]:
-    archive = Archive()
-    return archive.chunks, dump_database(runner, "autobot", archive)
+    chunks = Chunks()
+    return chunks, dump_database(runner, "autobot", chunks)
 
 
 def add(agent: httpx.Client, title: str, content: str) -> int:
@@ -65,38 +48,33 @@ def found(agent: httpx.Client, query: str) -> list[int]:
     return [hit["id"] for hit in agent.get("/knowledge/search", params={"q": query}).json()["hits"]]
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "did not come true"
-        time.sleep(0.2)
-
-
-def test_a_deleted_entry_is_found_again_after_a_restore(
-    opened: stack_module.Stack, agent: httpx.Client
-) -> None:
+def test_a_deleted_entry_is_found_again_after_a_restore(stack: Stack, agent: httpx.Client) -> None:
     lighthouse = add(agent, "Lighthouses", "A fresnel lens bundles the light of the lamp.")
-    chunks, content = dump(runner_inside(opened, "postgres"))
+    chunks, content = dump(runner_inside(stack.opened, "postgres"))
     assert agent.delete(f"/knowledge/entries/{lighthouse}").status_code == 204
     later = add(agent, "Later", "Written behind the dump: zeppelin.")
-    restore = open_restore(opened, "autobot", "live")
-    replace_database(opened, restore, chunks, content, on_change=lambda *_: None)
+    restore = open_restore(stack.opened, "autobot", "live")
+    replace_database(stack.opened, restore, chunks, content, on_change=lambda *_: None)
     try:
         # With no waiting: the agent was well when the restore was done.
         assert found(agent, "fresnel") == [lighthouse]
         assert found(agent, "zeppelin") == []
         assert agent.get("/health/knowledge").json()["status"] == "pass"
-        wait_until(lambda: agent.get(f"/knowledge/entries/{lighthouse}").json()["mirrored"])
+        wait_until(
+            lambda: bool(agent.get(f"/knowledge/entries/{lighthouse}").json()["mirrored"]),
+            "Redis follows",
+            60,
+        )
     finally:
-        undo_replacement(opened, restore, on_change=lambda *_: None)
+        undo_replacement(stack.opened, restore, on_change=lambda *_: None)
     assert found(agent, "zeppelin") == [later]
     assert agent.get(f"/knowledge/entries/{lighthouse}").status_code == 404
 
 
-def test_the_agent_reconnects_by_itself(opened: stack_module.Stack, agent: httpx.Client) -> None:
+def test_the_agent_reconnects_by_itself(stack: Stack, agent: httpx.Client) -> None:
     entry = add(agent, "Lens", "Glass that bends light.")
-    chunks, content = dump(runner_inside(opened, "postgres"))
-    restore = open_restore(opened, "autobot", "live")
+    chunks, content = dump(runner_inside(stack.opened, "postgres"))
+    restore = open_restore(stack.opened, "autobot", "live")
     restore.stage(chunks, content)
     restore.exchange()
     try:
@@ -123,7 +101,7 @@ def small_server(stack: Stack) -> Iterator[Runner]:
     )  # fmt: skip
     try:
         runner = Runner(("docker", "exec", "--interactive", name))
-        wait_until(lambda: is_ready(runner))
+        wait_until(lambda: is_ready(runner), "the small PostgreSQL answers", 60)
         yield runner
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", name], check=True, capture_output=True)

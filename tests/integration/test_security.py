@@ -25,7 +25,6 @@ from autobot_ops.security.check import Check
 from autobot_ops.security.facts import Role, StackFacts
 from autobot_ops.security.judgement import SecurityReport, judge
 from autobot_ops.security.table import columns, rows, sentences, summary
-from autobot_ops.settings import load_settings
 from autobot_ops.stack.inside import runner_inside
 from autobot_ops.stack.security_observation import (
     observe_container,
@@ -34,9 +33,7 @@ from autobot_ops.stack.security_observation import (
     observe_security,
 )
 from autobot_ops.stack.stack import Stack as OpsStack
-from autobot_ops.stack.stack import open_stack
 from autobot_ops.stack.users import load_users
-from tests.conftest import ROOT
 from tests.integration.conftest import Stack
 from tests.verification import markdown_table, record
 
@@ -86,7 +83,7 @@ WRONG_WITH_THE_INTRUDER = {
 @pytest.fixture(scope="session")
 def ops_stack(stack: Stack) -> OpsStack:
     """The stack under test as `inv` sees it."""
-    return open_stack(ROOT, load_settings(ROOT, stack.environment))
+    return stack.opened
 
 
 @pytest.fixture(scope="session")

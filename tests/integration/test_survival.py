@@ -9,7 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -17,14 +16,12 @@ import pytest
 from docker.models.containers import Container
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
-from autobot_ops.stack.stack import open_stack
 from tests.integration.conftest import Stack
 from tests.integration.held_page import TITLE, held_page
 from tests.integration.held_request import Answer, begin_request
 from tests.integration.in_container import run_in
 from tests.integration.redis_contents import Contents, lasting, read_contents
-from tests.integration.waiting import wait_until
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.disruptive, pytest.mark.usefixtures("own_stack")]
 
@@ -194,9 +191,9 @@ def stop_agents_in_the_middle_of_a_request(stack: Stack, seen: Interruption) -> 
 
 
 @pytest.fixture(scope="module")
-def interruption(stack: Stack, root: Path) -> Interruption:
+def interruption(stack: Stack) -> Interruption:
     """Give every database a key, stop everything in the middle of requests, then `inv down` and `inv up`."""
-    operator = dialer(open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project})), "operator")
+    operator = dialer(stack.opened, "operator")
     for database in stack.catalogs.databases.values():
         with operator(database.number) as client:
             client.set(database.key_patterns[0].replace("*", "survival"), database.number)
@@ -205,12 +202,12 @@ def interruption(stack: Stack, root: Path) -> Interruption:
     seen.containers_before = {str(each.name): str(each.id) for each in stack.containers()}
     _, seen.model_before = run(stack.container("npu-agent"), NPU_FILES)
     stop_agents_in_the_middle_of_a_request(stack, seen)
-    seen.before = lasting(read_contents(stack.project))
+    seen.before = lasting(read_contents(stack))
     for service in ("redis", "postgres"):
         seen.stops[service] = stop(stack.container(service))
     stack.inv("down")
     stack.inv("up")
-    seen.after = read_contents(stack.project)
+    seen.after = read_contents(stack)
     return seen
 
 

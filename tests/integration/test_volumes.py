@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from autobot_ops.backup.volumes import archive_volume, inventory
 from autobot_ops.restore.volumes import VolumeRestore
-from autobot_ops.settings import load_settings
-from autobot_ops.stack import stack as stack_module
 from autobot_ops.stack.volumes import data_volume
+from tests.chunks import Chunks
 from tests.integration.conftest import Stack
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_stack")
 
 READY_SECONDS = 120
-
-
-class Archive:
-    """Where a tar file goes."""
-
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        self.chunks.append(data)
-
-
-@pytest.fixture
-def opened(stack: Stack, root: Path) -> stack_module.Stack:
-    return stack_module.open_stack(root, load_settings(root, {"AUTOBOT_PROJECT": stack.project}))
 
 
 @pytest.fixture
@@ -43,15 +26,13 @@ def rag(stack: Stack) -> Iterator[httpx.Client]:
 
 
 def wait_until_ready(agent: httpx.Client) -> None:
-    deadline = time.monotonic() + READY_SECONDS
-    while True:
+    def is_ready() -> bool:
         try:
-            if agent.get("/readyz").status_code == 200:
-                return
+            return agent.get("/readyz").status_code == httpx.codes.OK
         except httpx.TransportError:
-            pass
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
+            return False
+
+    wait_until(is_ready, "the agent is ready", READY_SECONDS)
 
 
 def documents(rag: httpx.Client, question: str) -> set[str]:
@@ -60,23 +41,23 @@ def documents(rag: httpx.Client, question: str) -> set[str]:
     return {passage["document_id"] for passage in answer.json()["passages"]}
 
 
-def test_a_volume_that_the_catalog_calls_empty_is_empty(opened: stack_module.Stack) -> None:
-    without = [name for name, agent in opened.catalogs.agents.items() if agent.volume is None]
+def test_a_volume_that_the_catalog_calls_empty_is_empty(stack: Stack) -> None:
+    without = [name for name, agent in stack.catalogs.agents.items() if agent.volume is None]
     assert without
     for name in without:
-        assert inventory(data_volume(opened, f"{name}-agent")).files == 0
+        assert inventory(data_volume(stack.opened, f"{name}-agent")).files == 0
 
 
-def test_a_deleted_document_comes_back_with_its_volume(opened: stack_module.Stack, rag: httpx.Client) -> None:
+def test_a_deleted_document_comes_back_with_its_volume(stack: Stack, rag: httpx.Client) -> None:
     put = rag.post("/rag/documents", json={"id": "volume:tides", "text": "The moon pulls the oceans."})
     assert put.status_code == 201, put.text
-    volume = data_volume(opened, "rag-agent")
-    archive = Archive()
+    volume = data_volume(stack.opened, "rag-agent")
+    archive = Chunks()
     content = archive_volume(volume, archive)
     wait_until_ready(rag)
     assert rag.delete("/rag/documents/volume:tides").status_code == 204
     restore = VolumeRestore(volume, "live")
-    restore.stage(archive.chunks, content)
+    restore.stage(archive, content)
     assert "volume:tides" not in documents(rag, "What does the moon do?")
     restore.exchange()
     wait_until_ready(rag)

@@ -13,14 +13,12 @@ import httpx
 import yaml
 
 from autobot_ops.adapters.redis_server import dialer
-from autobot_ops.settings import load_settings
 from autobot_ops.stack.compose import COMPOSE_FILE
 from autobot_ops.stack.references import images_to_run
-from autobot_ops.stack.stack import open_stack
 from tests.conftest import ROOT
 from tests.integration.live import Stack
-from tests.integration.waiting import wait_until
 from tests.sabotage.model import Act
+from tests.waiting import wait_until
 
 SPOILT_FOLDER = "spoilt"
 START_SECONDS = 120
@@ -43,7 +41,7 @@ def recreate(
         body = dict(override)
         if source is not None:
             body["volumes"] = [_spoilt_source(stack, *source)]
-        opened = open_stack(ROOT, load_settings(ROOT, stack.environment))
+        opened = stack.opened
         environment = opened.compose(images_to_run(opened, stack.environment)).environment
         done = subprocess.run(
             [
@@ -80,8 +78,7 @@ def set_user(name: str, *rules: str) -> Act:
     """Give a user of Redis further rules."""
 
     def apply(stack: Stack) -> None:
-        opened = open_stack(ROOT, load_settings(ROOT, stack.environment))
-        with dialer(opened, "operator")(0) as client:
+        with dialer(stack.opened, "operator")(0) as client:
             client.execute_command("ACL", "SETUSER", name, *rules)
 
     return apply

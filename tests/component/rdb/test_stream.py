@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +28,7 @@ from tests.component.rdb.contents import fingerprints
 from tests.component.rdb.data_server import DataServer, children_of
 from tests.component.rdb.keys import fill
 from tests.free_ports import free_port
+from tests.waiting import wait_until
 
 PATIENCE = 15.0
 # So many microseconds for each key that the child writes: time for something to happen in mid-stream.
@@ -37,13 +37,6 @@ SLOWLY = ("--rdb-key-save-delay", "300")
 
 def endpoint(server: DataServer, **changes: object) -> Endpoint:
     return Endpoint("127.0.0.1", server.port, **changes)  # type: ignore[arg-type]
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.01)
 
 
 # --- rights and refusals ------------------------------------------------------------------------------
@@ -80,7 +73,7 @@ def test_names_a_wrong_password_without_showing_it(start_server: StartServer) ->
 
 def test_names_a_missing_password(start_server: StartServer) -> None:
     server = start_server("--requirepass", "right", wait=False)
-    wait_until(lambda: "Ready to accept" in server.log())
+    wait_until(lambda: "Ready to accept" in server.log(), "the server is ready", PATIENCE)
     with pytest.raises(StreamRefused, match="wants a password"):
         ReplicationStream(endpoint(server))
     with ReplicationStream(endpoint(server, password="right")) as stream:
@@ -107,7 +100,7 @@ def test_names_a_server_that_is_loading(start_server: StartServer) -> None:
         "--key-load-delay", "20000", "--loading-process-events-interval-bytes", "1024",
         rdb=source.save(), wait=False,
     )  # fmt: skip
-    wait_until(lambda: "Loading RDB" in server.log())
+    wait_until(lambda: "Loading RDB" in server.log(), "the server loads", PATIENCE)
     with pytest.raises(StreamUnavailable, match="still loading"):
         ReplicationStream(endpoint(server))
 
@@ -122,7 +115,11 @@ def test_a_replica_gives_its_stream_too(start_server: StartServer) -> None:
     master = start_server()
     fill(master, keys=30)
     replica = start_server("--replicaof", "127.0.0.1", str(master.port))
-    wait_until(lambda: replica.client().info("replication")["master_link_status"] == "up")
+    wait_until(
+        lambda: replica.client().info("replication")["master_link_status"] == "up",
+        "the replica follows",
+        PATIENCE,
+    )
     with master.stream() as one, replica.stream() as other:
         assert fingerprints(one) == fingerprints(other)
 
@@ -206,7 +203,7 @@ def test_a_connection_that_was_closed_leaves_no_child_behind(start_server: Start
     with server.stream() as stream:
         stream.read(1000)
         assert server.has_child()
-    wait_until(lambda: not server.has_child())
+    wait_until(lambda: not server.has_child(), "the child has ended", PATIENCE)
 
 
 # --- endings ------------------------------------------------------------------------------------------
@@ -256,7 +253,9 @@ def test_a_reader_that_is_too_slow_is_told_so(start_server: StartServer) -> None
         for number in range(60):
             client.set(f"key {number}", os.urandom(500_000))
     with server.stream() as stream:
-        wait_until(lambda: "Disconnecting timedout replica" in server.log())
+        wait_until(
+            lambda: "Disconnecting timedout replica" in server.log(), "the replica is given up", PATIENCE
+        )
         with pytest.raises(StreamEndedEarly, match="cut the stream off") as caught:
             fingerprints(stream)
     assert "too slow" in caught.value.hint

@@ -20,7 +20,8 @@ from tests.component.rdb.conftest import StartServer
 from tests.component.rdb.contents import fingerprints
 from tests.component.rdb.data_server import DataServer
 from tests.component.rdb.keys import DATABASES, fill
-from tests.component.rdb.test_stream import SLOWLY, kill_child, wait_until
+from tests.component.rdb.test_stream import PATIENCE, SLOWLY, kill_child
+from tests.waiting import wait_until
 
 EMPTY = 9
 """A wanted database that has no keys."""
@@ -118,7 +119,11 @@ def test_a_reader_too_slow_for_the_output_buffer_is_cut_off(
         with server.stream() as stream:
             for _ in range(30):
                 client.set("written meanwhile", os.urandom(200_000))
-            wait_until(lambda: "overcoming of output buffer limits" in server.log())
+            wait_until(
+                lambda: "overcoming of output buffer limits" in server.log(),
+                "the server cuts it off",
+                PATIENCE,
+            )
             with pytest.raises(StreamEndedEarly, match="cut the stream off") as caught:
                 outputs.take(stream)
     assert "client-output-buffer-limit" in caught.value.hint

@@ -15,8 +15,8 @@ from autobot_ops.stack.stack import Stack
 from tests.component.small_stack.conftest import Project
 from tests.component.small_stack.small_project import SERVICE, SERVICES
 from tests.free_ports import free_port
-from tests.integration.waiting import wait_until
 from tests.inv_in_process import Ended, Inv
+from tests.waiting import wait_until
 
 
 def replace_in(file: Path, before: str, after: str) -> None:
