@@ -56,7 +56,9 @@ def test_the_tool_killed_at_random_points_loses_nothing(
     roll_back(server, state_dir)
     chance = random.Random(1)
     killed = moving = 0
-    while killed < TOOL_KILLS:
+    # A moment is chance: there are more kills where too few of them came while keys moved.
+    while killed < TOOL_KILLS or moving <= TOOL_KILLS // 5:
+        assert killed < 5 * TOOL_KILLS, f"{killed} kills, {moving} of them while keys moved"
         process = migration_process(server.port, state_dir, slowly)
         process.join(chance.uniform(0, longest))
         if process.exitcode is None:
@@ -69,7 +71,6 @@ def test_the_tool_killed_at_random_points_loses_nothing(
         else:
             assert process.exitcode == 0
         take_back_what_has_ended(server, state_dir)
-    assert moving > TOOL_KILLS // 5
     record_property("migrations killed", f"{killed}, {moving} of them while keys moved")
     migrate(server, state_dir)
     assert placed(server) == before
