@@ -1,9 +1,17 @@
-"""What pytest's JUnit reports say."""
+"""What pytest's exit status and its JUnit reports say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from xml.etree import ElementTree
+
+TESTS_FAILED = 1
+
+
+class TestsDidNotRun(RuntimeError):
+    """pytest neither passed nor failed: no test was found, the command is wrong, or somebody ended it."""
+
+    __test__ = False
 
 
 @dataclass(frozen=True)

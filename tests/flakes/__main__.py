@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.flakes.series import COLUMNS, TestsDidNotRun, runs_in_a_row, summary
+from tests.flakes.series import COLUMNS, runs_in_a_row, summary
+from tests.junit import TestsDidNotRun
 from tests.verification import markdown_table, record
 
 

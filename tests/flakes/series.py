@@ -11,17 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.conftest import ROOT
-from tests.junit import Report, parse_report
+from tests.junit import TESTS_FAILED, Report, TestsDidNotRun, parse_report
 
 FOLDER = ROOT / "build" / "flakes"
-TESTS_FAILED = 1
 COLUMNS = ("run", "tests", "failed", "minutes", "load before")
-
-
-class TestsDidNotRun(RuntimeError):
-    """pytest neither passed nor failed: the set-up of the session is wrong, or somebody ended it."""
-
-    __test__ = False
 
 
 @dataclass(frozen=True)

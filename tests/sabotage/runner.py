@@ -17,22 +17,15 @@ import docker.errors
 
 from tests.conftest import ROOT
 from tests.integration.live import Stack
-from tests.junit import parse_report
+from tests.junit import TESTS_FAILED, TestsDidNotRun, parse_report
 from tests.sabotage.model import Sabotage
 
 Say = Callable[[str], None]
 
-TESTS_FAILED = 1
 SECONDS = 600
 NOT_APPLIED = (LookupError, RuntimeError, AssertionError, docker.errors.APIError)
 """What an act raises where a text isn't there any more, or a program that spoils the stack fails."""
 COLUMNS = ("obligation", "sabotage", "caught by", "passes when mended")
-
-
-class TestsDidNotRun(RuntimeError):
-    """pytest neither passed nor failed: no test of the obligation was found, or the command is wrong."""
-
-    __test__ = False
 
 
 @dataclass(frozen=True)
