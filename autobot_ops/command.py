@@ -129,8 +129,9 @@ def verb(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         except OpsError as error:
             raise _exit(error.message, error.hint, error.exit_code, as_json=as_json) from error
         except KeyboardInterrupt as error:
-            hint = "What was done so far is consistent; repeat the command to go on."
-            raise _exit("interrupted", hint, Interrupted.exit_code, as_json=as_json) from error
+            raise _exit(
+                "interrupted", Interrupted.go_on_hint, Interrupted.exit_code, as_json=as_json
+            ) from error
         except Exit:
             raise
         except Exception as error:

@@ -50,3 +50,4 @@ class Interrupted(OpsError):
     """Ctrl-C or a termination signal; what was done so far is consistent."""
 
     exit_code = 130
+    go_on_hint = "What was done so far is consistent; repeat the command to go on."

@@ -161,10 +161,7 @@ def _give_up(descriptor: int) -> NoReturn:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
-    raise OutputClosed(
-        "nobody reads the output any more",
-        hint="What was done so far is consistent; repeat the command to go on.",
-    )
+    raise OutputClosed("nobody reads the output any more", hint=Interrupted.go_on_hint)
 
 
 class _Amount(bars.ProgressColumn):

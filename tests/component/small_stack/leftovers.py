@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from autobot_ops.adapters.containers import PROJECT_LABEL
 from tests.waiting import wait_until
 
 REMOVED_SECONDS = 30
+CHANGING = {403, 404, 409}
+"""What the engine answers of a network with containers, of what has just gone, and of a volume in use."""
 
 
 def remove_project(engine: docker.DockerClient, project: str) -> None:
@@ -29,10 +31,8 @@ def _is_removed(engine: docker.DockerClient, project: str) -> bool:
             network.remove()
         for volume in engine.volumes.list(filters=label):
             volume.remove(force=True)
-    except NotFound:
-        return False
     except APIError as error:
-        if error.status_code not in {403, 409}:
+        if error.status_code not in CHANGING:
             raise
         return False
     return True

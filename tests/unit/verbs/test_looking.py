@@ -15,6 +15,13 @@ from tests.unit.verbs.conftest import PROJECT
 MOMENT = datetime(2026, 11, 23, 4, 18, 20, 123000, tzinfo=UTC)
 
 
+def have_settings_raise(error: BaseException, patch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    patch.setattr("autobot_ops.settings.resolve_settings", fail)
+
+
 def test_shows_each_setting_and_where_it_came_from(inv: Inv) -> None:
     rows = {line.split()[0]: line for line in inv("config.show").output.splitlines() if line.strip()}
     assert rows["project"].split()[1:] == [PROJECT, "AUTOBOT_PROJECT"]
@@ -34,20 +41,14 @@ def test_a_setting_out_of_range_ends_with_exit_code_2(inv: Inv, monkeypatch: pyt
 def test_a_connection_that_breaks_is_not_taken_for_output_that_nobody_reads(
     inv: Inv, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
-        raise BrokenPipeError("of a socket")
-
-    monkeypatch.setattr("autobot_ops.settings.resolve_settings", fail)
+    have_settings_raise(BrokenPipeError("of a socket"), monkeypatch)
     ended = inv("config.show")
     assert ended.exit_code == 1
     assert "BrokenPipeError: of a socket" in ended.remarks
 
 
 def test_a_defect_ends_with_one_line_and_exit_code_1(inv: Inv, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object) -> None:
-        raise ZeroDivisionError("first line\nsecond line")
-
-    monkeypatch.setattr("autobot_ops.settings.resolve_settings", fail)
+    have_settings_raise(ZeroDivisionError("first line\nsecond line"), monkeypatch)
     ended = inv("config.show")
     assert ended.exit_code == 1
     assert "unexpected ZeroDivisionError: first line\n" in ended.remarks
